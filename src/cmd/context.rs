@@ -1,0 +1,101 @@
+//! What every command is handed: its output, its scope, and its own name.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use crate::deadline::Deadline;
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::name::{Name, Scope};
+use crate::output::{self, Output};
+use crate::wait::Wait;
+
+/// The surroundings of one invocation.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// Where results go.
+    pub(crate) out: Output,
+    /// What goes before every name.
+    pub(crate) scope: Scope,
+    path: &'static str,
+}
+
+impl Context {
+    pub(crate) fn new(out: Output, scope: Scope) -> Context {
+        Context {
+            out,
+            scope,
+            path: "",
+        }
+    }
+
+    /// Names the command that runs, as errors show it.
+    pub(crate) fn named(&mut self, path: &'static str) -> &mut Context {
+        self.path = path;
+        self
+    }
+
+    /// The name of an object to work with, in full.
+    pub(crate) fn name(&self, raw: &OsStr) -> Result<Name> {
+        Name::parse(&self.scope.qualify(raw))
+    }
+
+    /// The name of an object to look at or remove: whatever the kernel has.
+    pub(crate) fn foreign_name(&self, raw: &OsStr) -> Result<Name> {
+        Name::foreign(&self.scope.qualify(raw))
+    }
+
+    /// Does the same to several objects: tries all, reports each failure.
+    pub(crate) fn each(
+        &mut self,
+        names: &[OsString],
+        mut act: impl FnMut(&mut Context, &OsStr) -> Result<()>,
+    ) -> Exit {
+        let mut ending: Option<Exit> = None;
+        for raw in names {
+            let this = match act(self, raw) {
+                Ok(()) => Exit::Done,
+                Err(error) => {
+                    let code = error.kind().into();
+                    self.report(&error.into());
+                    code
+                }
+            };
+            ending = Some(ending.map_or(this, |so_far| so_far.and(this)));
+        }
+        ending.unwrap_or(Exit::Done)
+    }
+
+    /// Prints an error that does not end the invocation, or that just has.
+    pub(crate) fn report(&self, error: &anyhow::Error) {
+        let path = if self.path.is_empty() {
+            String::new()
+        } else {
+            format!("{}: ", self.path)
+        };
+        output::tell(format_args!("ipc: {path}{error:#}"));
+        let library = error.downcast_ref::<crate::error::Error>();
+        if let Some(hint) = library.and_then(crate::error::Error::hint_text) {
+            output::tell(format_args!("hint: {hint}"));
+        }
+    }
+
+    /// A wait that tells a person at a terminal what it is for.
+    pub(crate) fn wait(&self, deadline: Deadline, what: String) -> Wait {
+        let wait = Wait::until(deadline);
+        if self.out.has_listener() {
+            return wait.noticing(move || output::tell(format_args!("ipc: waiting for {what}")));
+        }
+        wait
+    }
+
+    /// The name as the user wrote it, for patterns and headings.
+    pub(crate) fn inner<'a>(&self, full: &'a Name) -> &'a [u8] {
+        self.scope.strip(full.as_bytes()).unwrap_or(full.as_bytes())
+    }
+}
+
+/// Bytes of a word of the command line.
+pub(crate) fn bytes(word: &OsString) -> &[u8] {
+    word.as_bytes()
+}

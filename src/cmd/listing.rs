@@ -1,0 +1,119 @@
+//! `ls` and `stat`, the same for every kind of object.
+
+use std::ffi::OsString;
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::context::Context;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::facts::Label;
+use crate::output::table::{Column, Layout};
+
+/// What to list, and how.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ListArgs {
+    /// Show only names that match: * ? [a-z] {a,b}
+    #[arg(value_name = "PATTERN")]
+    patterns: Vec<OsString>,
+
+    /// Show these columns, in this order
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    columns: Option<Vec<String>>,
+
+    /// Leave out the headings
+    #[arg(long)]
+    no_headings: bool,
+
+    /// Print sizes in bytes, without units
+    #[arg(long, short)]
+    bytes: bool,
+}
+
+impl ListArgs {
+    /// Prints the objects that match, as a table or as one JSON document.
+    pub(crate) fn print<T: Serialize>(
+        &self,
+        context: &mut Context,
+        columns: &[Column],
+        objects: Vec<T>,
+        label: fn(&T) -> &Label,
+    ) -> Result<Exit> {
+        let wanted = |object: &T| matches_any(&self.patterns, label(object).bytes());
+        let rows: Vec<Value> = objects
+            .iter()
+            .filter(|object| wanted(object))
+            .map(document)
+            .collect();
+        if context.out.is_json() {
+            context.out.json(&json!({ "objects": rows }))?;
+        } else {
+            let layout = Layout {
+                columns: self.columns.clone(),
+                no_headings: self.no_headings,
+                exact: self.bytes,
+            };
+            context.out.table(columns, &rows, &layout)?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// What to look at, and how.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StatArgs {
+    /// Print sizes in bytes, without units
+    #[arg(long, short)]
+    bytes: bool,
+}
+
+impl StatArgs {
+    /// Prints everything known of each object that can be found.
+    pub(crate) fn print<T: Serialize>(
+        &self,
+        context: &mut Context,
+        names: &[OsString],
+        columns: &[Column],
+        look: impl Fn(&Context, &OsString) -> Result<T>,
+    ) -> Result<Exit> {
+        let mut found = Vec::new();
+        let ending = context.each(names, |context, raw| {
+            found.push(document(&look(context, &raw.to_owned())?));
+            Ok(())
+        });
+        if context.out.is_json() {
+            context.out.json(&json!({ "objects": found }))?;
+            return Ok(ending);
+        }
+        for (index, object) in found.iter().enumerate() {
+            if index > 0 {
+                context.out.line("")?;
+            }
+            context.out.details(columns, object, self.bytes)?;
+        }
+        Ok(ending)
+    }
+}
+
+/// Whether a name, without its slash, matches one of the patterns; none match all.
+pub(crate) fn matches_any(patterns: &[OsString], name: &[u8]) -> bool {
+    let matches = |pattern: &OsString| {
+        let pattern = super::context::bytes(pattern);
+        fast_glob::glob_match(pattern.strip_prefix(b"/").unwrap_or(pattern), name)
+    };
+    patterns.is_empty() || patterns.iter().any(matches)
+}
+
+fn document<T: Serialize>(object: &T) -> Value {
+    // Our objects are structs of strings and numbers, which always have a form.
+    serde_json::to_value(object).unwrap_or(Value::Null)
+}
+
+/// Reports what a listing could not look at, without failing it.
+pub(crate) fn warn(context: &Context, trouble: Option<String>) {
+    if let Some(trouble) = trouble {
+        context.report(&Error::new(crate::error::ErrorKind::Limit, trouble).into());
+    }
+}

@@ -1,0 +1,220 @@
+//! `ipc mq`: message queues.
+
+use clap::{Args, Subcommand};
+
+use super::context::Context;
+use super::leaf::{self, Parsed};
+use super::options::NewMode;
+use crate::error::{ErrorKind, Result};
+use crate::exit::Exit;
+use crate::name::Name;
+use crate::object::mq::{Access, Geometry, Queue};
+use crate::output::table::{Column, Show};
+use crate::output::tell;
+use crate::process::blocked::Blocked;
+use crate::process::spawn::Spawn;
+use crate::size::Size;
+
+mod create;
+mod delivery;
+mod empty;
+mod execution;
+mod full;
+mod ls;
+mod r#move;
+mod put_back;
+mod recv;
+mod rm;
+mod send;
+mod stat;
+mod wait;
+mod watch;
+
+/// The verbs of message queues.
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+pub(crate) enum Verb {
+    Create(create::Create),
+    Send(send::Send),
+    #[command(visible_alias = "receive")]
+    Recv(recv::Recv),
+    Wait(wait::Wait),
+    Full(full::Full),
+    Empty(empty::Empty),
+    Move(r#move::Move),
+    Watch(watch::Watch),
+    Stat(stat::Stat),
+    #[command(visible_alias = "list")]
+    Ls(ls::Ls),
+    #[command(visible_alias = "unlink")]
+    Rm(rm::Rm),
+}
+
+/// Parses one verb alone; nothing when the word is no verb.
+pub(crate) fn leaf(verb: &str, words: &[std::ffi::OsString]) -> Option<Parsed<Verb>> {
+    Some(match verb {
+        "create" => leaf::parse(Verb::Create, words),
+        "send" => leaf::parse(Verb::Send, words),
+        "recv" | "receive" => leaf::parse(Verb::Recv, words),
+        "wait" => leaf::parse(Verb::Wait, words),
+        "full" => leaf::parse(Verb::Full, words),
+        "empty" => leaf::parse(Verb::Empty, words),
+        "move" => leaf::parse(Verb::Move, words),
+        "watch" => leaf::parse(Verb::Watch, words),
+        "stat" => leaf::parse(Verb::Stat, words),
+        "ls" | "list" => leaf::parse(Verb::Ls, words),
+        "rm" | "unlink" => leaf::parse(Verb::Rm, words),
+        _ => return None,
+    })
+}
+
+impl Verb {
+    /// The full name of the command.
+    pub(crate) fn path(&self) -> &'static str {
+        match self {
+            Verb::Create(_) => "mq create",
+            Verb::Send(_) => "mq send",
+            Verb::Recv(_) => "mq recv",
+            Verb::Wait(_) => "mq wait",
+            Verb::Full(_) => "mq full",
+            Verb::Empty(_) => "mq empty",
+            Verb::Move(_) => "mq move",
+            Verb::Watch(_) => "mq watch",
+            Verb::Stat(_) => "mq stat",
+            Verb::Ls(_) => "mq ls",
+            Verb::Rm(_) => "mq rm",
+        }
+    }
+
+    pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
+        match self {
+            Verb::Create(verb) => verb.run(context),
+            Verb::Send(verb) => verb.run(context),
+            Verb::Recv(verb) => verb.run(context),
+            Verb::Wait(verb) => verb.run(context),
+            Verb::Full(verb) => verb.run(context),
+            Verb::Empty(verb) => verb.run(context),
+            Verb::Move(verb) => verb.run(context),
+            Verb::Watch(verb) => verb.run(context),
+            Verb::Stat(verb) => verb.run(context),
+            Verb::Ls(verb) => verb.run(context),
+            Verb::Rm(verb) => verb.run(context),
+        }
+    }
+}
+
+/// The columns of a listing, and how details are shown.
+const COLUMNS: [Column; 9] = {
+    let [mode, owner, modified] = crate::output::table::FACTS;
+    [
+        Column {
+            key: "name",
+            heading: "NAME",
+            show: Show::Text,
+        },
+        Column {
+            key: "messages",
+            heading: "MESSAGES",
+            show: Show::Number,
+        },
+        Column {
+            key: "max_messages",
+            heading: "MAX",
+            show: Show::Number,
+        },
+        Column {
+            key: "max_size",
+            heading: "SIZE",
+            show: Show::Bytes,
+        },
+        Column {
+            key: "bytes",
+            heading: "BYTES",
+            show: Show::Bytes,
+        },
+        mode,
+        owner,
+        modified,
+        Column {
+            key: "status",
+            heading: "STATUS",
+            show: Show::Text,
+        },
+    ]
+};
+
+/// The geometry of a new queue.
+#[derive(Debug, Clone, Args)]
+struct NewGeometry {
+    /// Messages that fit before a sender has to wait; the system's default if not given
+    #[arg(long, value_name = "MESSAGES")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    max_messages: Option<u32>,
+
+    /// Bytes that fit into one message; the system's default if not given
+    #[arg(long, value_name = "SIZE", value_parser = str::parse::<Size>)]
+    max_size: Option<Size>,
+}
+
+impl NewGeometry {
+    /// What was asked for, with defaults for the rest.
+    fn complete(&self) -> Geometry {
+        let size = self
+            .max_size
+            .map(|size| usize::try_from(size.0).unwrap_or(usize::MAX));
+        Geometry::or_default(self.max_messages.map(|count| count as usize), size)
+    }
+}
+
+/// Making the queue when it is missing.
+#[derive(Debug, Clone, Args)]
+struct OrCreate {
+    /// Make the queue if it is missing
+    #[arg(long)]
+    create: bool,
+
+    #[command(flatten)]
+    geometry: NewGeometry,
+
+    #[command(flatten)]
+    mode: NewMode,
+}
+
+impl OrCreate {
+    /// Opens the queue, or makes it when that was asked for.
+    fn open(&self, name: &Name, access: Access) -> Result<Queue> {
+        loop {
+            match Queue::open(name, access) {
+                Err(error) if error.kind() == ErrorKind::Missing && self.create => {
+                    match Queue::create(name, self.geometry.complete(), self.mode.mode) {
+                        // Somebody else was faster: theirs is as good.
+                        Err(error) if error.kind() == ErrorKind::Exists => {}
+                        // Opened again, for the access that was asked for.
+                        result => drop(result?),
+                    }
+                }
+                result => return result,
+            }
+        }
+    }
+}
+
+/// The answer of a predicate: an exit code, and JSON for those who want it.
+fn answer(context: &mut Context, question: &str, yes: bool) -> anyhow::Result<Exit> {
+    if context.out.is_json() {
+        context.out.json(&serde_json::json!({ question: yes }))?;
+    }
+    Ok(if yes { Exit::Done } else { Exit::No })
+}
+
+/// Runs a command to its end; says why, when it could not even start.
+fn execute(path: &str, spawn: &Spawn<'_>, input: Option<&[u8]>, blocked: &Blocked) -> Result<Exit> {
+    let ending = spawn.run(input, blocked)?;
+    let why = match ending {
+        Exit::CommandNotFound => "command not found",
+        Exit::CannotExecute => "cannot be executed",
+        _ => return Ok(ending),
+    };
+    tell(format_args!("ipc: {path}: {}: {why}", spawn.name()));
+    Ok(ending)
+}

@@ -1,0 +1,127 @@
+//! `ipc mq move`.
+
+use std::ffi::OsString;
+use std::num::NonZeroU64;
+
+use clap::Args;
+use serde_json::json;
+
+use super::OrCreate;
+use super::put_back::put_back;
+use crate::cmd::complete;
+use crate::cmd::context::Context;
+use crate::cmd::options::Waiting;
+use crate::error::{Error, ErrorKind, Result};
+use crate::exit::Exit;
+use crate::facts::Label;
+use crate::name::Name;
+use crate::object::mq::{Access, Queue};
+use crate::process::blocked::Blocked;
+use crate::wait::Wait;
+
+const MORE: &str = "\
+Examples:
+  ipc mq move jobs jobs-large --create --max-size 8K
+      Moves all messages to a queue with another geometry.
+  ipc mq move retry jobs -n 1
+      Moves the first message.
+
+Exit status:
+  1    under --try: the other queue is full
+  3    there is no such queue
+  6    a message is longer than the other queue takes: it went back
+  124  the time is over, the other queue was full
+
+See also: mq_overview(7), ipc-mq-create(1)";
+
+/// Move messages from one queue to another, with their priorities
+///
+/// Ends when the first queue is empty. Where the other is full it waits for room.
+/// A message that the other does not take goes back to the tail of its priority.
+#[derive(Debug, Args)]
+#[command(after_long_help = MORE)]
+pub(crate) struct Move {
+    /// Name of the queue to take from
+    #[arg(value_name = "SOURCE", add = complete::queues())]
+    source: OsString,
+
+    /// Name of the queue to send to
+    #[arg(value_name = "DESTINATION", add = complete::queues())]
+    destination: OsString,
+
+    /// Move at most this many messages
+    #[arg(long, short = 'n', value_name = "MESSAGES")]
+    count: Option<NonZeroU64>,
+
+    #[command(flatten)]
+    waiting: Waiting,
+
+    #[command(flatten)]
+    or_create: OrCreate,
+}
+
+impl Move {
+    pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
+        let deadline = self.waiting.deadline();
+        let (from, to) = (
+            context.name(&self.source)?,
+            context.name(&self.destination)?,
+        );
+        if from == to {
+            return Err(
+                Error::new(ErrorKind::Usage, "source and destination are the same")
+                    .about(from)
+                    .into(),
+            );
+        }
+        let source = Queue::open(&from, Access::Receive)?;
+        let destination = self.or_create.open(&to, Access::Send)?;
+        let blocked = Blocked::new()?;
+        let mut wait = context
+            .wait(deadline, format!("room in queue {to}"))
+            .letting_in(blocked.former());
+        // There is a message in hand while it waits.
+        wait.stop_on_signals()?;
+        let most = self.count.map_or(u64::MAX, NonZeroU64::get);
+        let (moved, result) = transfer(&source, &from, &destination, most, &mut wait);
+        if context.out.is_json() {
+            let (source, destination) = (
+                Label::new(context.inner(&from)),
+                Label::new(context.inner(&to)),
+            );
+            let document =
+                json!({ "source": source.name, "destination": destination.name, "moved": moved });
+            context.out.json(&document)?;
+        }
+        match result {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Exit::No),
+            result => result
+                .map(|()| Exit::Done)
+                .map_err(|error| error.about(&to).into()),
+        }
+    }
+}
+
+/// Moves up to `most` messages; says how many it did, and what ended it.
+fn transfer(
+    source: &Queue,
+    from: &Name,
+    destination: &Queue,
+    most: u64,
+    wait: &mut Wait,
+) -> (u64, Result<()>) {
+    let mut buffer = vec![0; source.geometry().max_size];
+    for moved in 0..most {
+        let (priority, length) = match source.try_receive(&mut buffer) {
+            Ok(Some(taken)) => taken,
+            Ok(None) => return (moved, Ok(())),
+            Err(error) => return (moved, Err(error)),
+        };
+        let message = &buffer[..length];
+        if let Err(error) = destination.send(priority, message, wait) {
+            put_back(source, from, priority, message);
+            return (moved, Err(error));
+        }
+    }
+    (most, Ok(()))
+}

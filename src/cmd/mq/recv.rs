@@ -1,0 +1,158 @@
+//! `ipc mq recv`.
+
+use std::ffi::OsString;
+use std::num::NonZeroU64;
+
+use clap::Args;
+
+use super::OrCreate;
+use super::delivery::{Delivery, Form};
+use super::execution;
+use crate::cmd::complete;
+use crate::cmd::context::Context;
+use crate::cmd::options::Waiting;
+use crate::exit::Exit;
+use crate::object::mq::Access;
+use crate::process::blocked::Blocked;
+
+const MORE: &str = "\
+Examples:
+  job=$(ipc mq recv jobs --timeout 10s) || exit
+      Takes one message, or gives up with exit code 124.
+  ipc mq recv jobs --follow --newline | while read -r job; do work \"$job\"; done
+      Takes messages as they come, a line each.
+  ipc mq recv mail --drain --null > all
+      Takes what is there and ends.
+  ipc mq recv jobs --follow --exec -- ./handle --fast
+      Runs a command for each message, with the message on its standard input.
+
+Exit status:
+  1    under --try: there were not enough messages
+  3    there is no such queue, and --create was not given
+  6    standard output cannot take the message: it stays in the queue
+  7    the queue was removed while waiting
+  8    under --keep-going: some commands failed
+  124  the time is over
+  With --exec also the exit code of the command that failed.
+
+See also: mq_overview(7), mq_receive(3), ipc-mq-send(1), ipc-mq-watch(1)";
+
+/// Take messages from a queue, waiting for them
+///
+/// The oldest message of the highest priority comes first. Bytes come out as they
+/// were sent, and nothing is put between messages unless --newline, --null or --json
+/// says so; on a terminal control bytes are escaped and each message has its line.
+///
+/// No message is taken while standard output is known to be bad, and one that could
+/// not be written goes back to the tail of its priority. If it cannot go back it is
+/// saved in the runtime folder and the file is named. Signals that end a process
+/// wait until no message is in hand. SIGKILL does not: a message that ipc had taken
+/// is lost then, so delivery is at most once.
+#[derive(Debug, Args)]
+#[command(after_long_help = MORE)]
+pub(crate) struct Recv {
+    /// Name of the queue
+    #[arg(value_name = "NAME", add = complete::queues())]
+    name: OsString,
+
+    /// Take this many messages
+    #[arg(long, short = 'n', value_name = "MESSAGES", conflicts_with_all = ["follow", "drain"])]
+    count: Option<NonZeroU64>,
+
+    /// Take messages for ever
+    #[arg(long, conflicts_with = "drain")]
+    follow: bool,
+
+    /// Take what is there and end; an empty queue is fine
+    #[arg(long, conflicts_with_all = ["timeout", "try_once"])]
+    drain: bool,
+
+    /// Put a line end after each message
+    #[arg(long, conflicts_with = "null")]
+    newline: bool,
+
+    /// Put a NUL byte after each message
+    #[arg(long, short = '0')]
+    null: bool,
+
+    #[command(flatten)]
+    waiting: Waiting,
+
+    /// Run CMD for each message, with the message on its standard input
+    ///
+    /// The priority is in IPC_MQ_PRIORITY and the name in IPC_MQ_NAME. When CMD
+    /// fails, the message goes back to the tail of its priority and ipc ends with
+    /// the exit code of CMD.
+    #[arg(long, value_name = "CMD", num_args = 0.., allow_hyphen_values = true)]
+    #[arg(conflicts_with_all = ["newline", "null"])]
+    exec: Option<Vec<OsString>>,
+
+    /// Go on after a CMD that failed; its message goes back when ipc ends
+    #[arg(long, requires = "exec")]
+    keep_going: bool,
+
+    #[command(flatten)]
+    or_create: OrCreate,
+
+    /// The command and its arguments, after --exec
+    #[arg(value_name = "CMD", last = true, requires = "exec")]
+    command: Vec<OsString>,
+}
+
+/// How many messages to take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Amount {
+    Count(u64),
+    Drain,
+    Follow,
+}
+
+impl Amount {
+    pub(super) fn is_reached(self, taken: u64) -> bool {
+        matches!(self, Amount::Count(count) if taken >= count)
+    }
+}
+
+impl Recv {
+    pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
+        let deadline = self.waiting.deadline();
+        let name = context.name(&self.name)?;
+        let queue = self.or_create.open(&name, Access::Receive)?;
+        let blocked = Blocked::new()?;
+        let wait = context.wait(deadline, format!("a message in queue {name}"));
+        let wait = wait.letting_in(blocked.former());
+        let amount = self.amount();
+        if let Some(exec) = &self.exec {
+            let command = [exec.as_slice(), self.command.as_slice()].concat();
+            let task = execution::Task {
+                queue: &queue,
+                name: &name,
+                keep_going: self.keep_going,
+            };
+            return Ok(task.run(&command, amount, wait, &blocked)?);
+        }
+        let form = self.form(context);
+        let mut delivery = Delivery::new(&queue, &name, form, &mut context.out);
+        let ending = delivery.run(amount, wait)?;
+        Ok(ending)
+    }
+
+    fn amount(&self) -> Amount {
+        match self.count {
+            _ if self.follow => Amount::Follow,
+            _ if self.drain => Amount::Drain,
+            Some(count) => Amount::Count(count.get()),
+            None => Amount::Count(1),
+        }
+    }
+
+    fn form(&self, context: &Context) -> Form {
+        match () {
+            () if context.out.is_json() => Form::Json,
+            () if self.null => Form::Separated(0),
+            () if context.out.is_terminal() => Form::Terminal,
+            () if self.newline => Form::Separated(b'\n'),
+            () => Form::Raw,
+        }
+    }
+}

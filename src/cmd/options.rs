@@ -1,0 +1,226 @@
+//! Options that mean the same wherever they stand.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Cursor, Read, stdin};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
+
+use crate::deadline::{Deadline, parse_span};
+use crate::error::{Error, ErrorKind, Result};
+use crate::name::Scope;
+use crate::output::Color;
+use crate::size::Mode;
+use crate::sys::startup;
+
+/// Options that stand before the noun or anywhere after the verb.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Print JSON: one document, or a line each for streams
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Put SCOPE and a dot before every name
+    ///
+    /// Parallel runs with different scopes cannot meet. A listing shows the scope
+    /// only, without it. 1 to 64 of A-Z a-z 0-9 _ -; empty means none.
+    #[arg(
+        long,
+        global = true,
+        value_name = "SCOPE",
+        env = "IPC_SCOPE",
+        hide_env = true
+    )]
+    #[arg(value_parser = str::parse::<Scope>)]
+    pub(crate) scope: Option<Scope>,
+
+    /// Say nothing on standard error but errors
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+
+    /// Use colour: on a terminal, always, or never
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_default_value = true
+    )]
+    #[arg(value_parser = PossibleValuesParser::new(["auto", "always", "never"]).map(|when| color(&when)))]
+    pub(crate) color: Color,
+}
+
+fn color(when: &str) -> Color {
+    match when {
+        "always" => Color::Always,
+        "never" => Color::Never,
+        _ => Color::Auto,
+    }
+}
+
+/// How long a blocking verb waits.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Waiting {
+    /// Give up after DURATION with exit code 124: 250ms, 2s, 1m30s; a bare number is seconds
+    ///
+    /// Without it the wait lasts as long as it takes. Zero is the same as --try.
+    #[arg(long, short, value_name = "DURATION", value_parser = parse_span)]
+    timeout: Option<Duration>,
+
+    /// Do not wait: exit 1 when it would have to
+    #[arg(long = "try", conflicts_with = "timeout")]
+    try_once: bool,
+}
+
+impl Waiting {
+    /// The moment to give up, counted from now.
+    pub(crate) fn deadline(&self) -> Deadline {
+        match self.timeout {
+            _ if self.try_once => Deadline::Now,
+            Some(span) => Deadline::after(span),
+            None => Deadline::Never,
+        }
+    }
+}
+
+/// What `create` does about an object that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IfExists {
+    /// Fail with exit code 4
+    Fail,
+    /// Take it as it is; another geometry is exit code 4
+    Open,
+    /// Remove it and make a new one, not atomically
+    Replace,
+}
+
+/// The mode of a new object.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct NewMode {
+    /// Permission bits in octal, exact: the umask does not cut them
+    #[arg(long, value_name = "MODE", default_value = "0600", value_parser = str::parse::<Mode>)]
+    pub(crate) mode: Mode,
+}
+
+/// The mode of a new object, and what to do when it is there already.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Creation {
+    #[command(flatten)]
+    pub(crate) mode: NewMode,
+
+    /// What to do when the object exists already
+    #[arg(long, value_name = "ACTION", default_value = "fail")]
+    pub(crate) if_exists: IfExists,
+}
+
+/// How `create` came by its object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Created,
+    Opened,
+    Replaced,
+}
+
+impl Outcome {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Outcome::Created => "created",
+            Outcome::Opened => "opened",
+            Outcome::Replaced => "replaced",
+        }
+    }
+}
+
+impl IfExists {
+    /// Creates by the rule; `open` checks the geometry of what is there.
+    pub(crate) fn apply(
+        self,
+        mut create: impl FnMut() -> Result<()>,
+        open: impl Fn() -> Result<()>,
+        unlink: impl Fn() -> Result<()>,
+    ) -> Result<Outcome> {
+        let mut replaced = false;
+        // Another process may create or remove the object between two steps.
+        for _ in 0..100 {
+            match create() {
+                Err(error) if error.kind() == ErrorKind::Exists => match self {
+                    IfExists::Fail => return Err(error),
+                    IfExists::Open => match open() {
+                        Err(error) if error.kind() == ErrorKind::Missing => {}
+                        result => return result.map(|()| Outcome::Opened),
+                    },
+                    IfExists::Replace => match unlink() {
+                        Err(error) if error.kind() != ErrorKind::Missing => return Err(error),
+                        _ => replaced = true,
+                    },
+                },
+                Err(error) => return Err(error),
+                Ok(()) if replaced => return Ok(Outcome::Replaced),
+                Ok(()) => return Ok(Outcome::Created),
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Exists,
+            "the object comes and goes too fast to get hold of",
+        ))
+    }
+}
+
+/// Bytes from the command line, a file or standard input.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Source {
+    /// Take the bytes from FILE
+    #[arg(long, short, value_name = "FILE", conflicts_with = "data")]
+    file: Option<PathBuf>,
+}
+
+impl Source {
+    /// Opens what was named; `-` or no argument is standard input.
+    pub(crate) fn open(&self, arguments: &[OsString]) -> Result<Box<dyn Read>> {
+        match &self.file {
+            Some(path) => open_file(path),
+            None if reads_stdin(arguments) => standard_input(),
+            None => Ok(Box::new(Cursor::new(joined(arguments)))),
+        }
+    }
+
+    /// Whether the bytes come from elsewhere than the command line.
+    pub(crate) fn is_stream(&self, arguments: &[OsString]) -> bool {
+        self.file.is_some() || reads_stdin(arguments)
+    }
+}
+
+/// Opens a file for reading; `-` is standard input.
+pub(crate) fn open_file(path: &PathBuf) -> Result<Box<dyn Read>> {
+    if path.as_os_str() == "-" {
+        return standard_input();
+    }
+    match File::open(path) {
+        Ok(file) => Ok(Box::new(file)),
+        Err(refusal) => Err(Error::os(refusal).about(path.display())),
+    }
+}
+
+fn reads_stdin(arguments: &[OsString]) -> bool {
+    arguments.is_empty() || arguments == ["-"]
+}
+
+fn standard_input() -> Result<Box<dyn Read>> {
+    if startup::was_closed(0) {
+        let closed = Error::new(ErrorKind::Limit, "is closed").about("standard input");
+        return Err(closed.hint("give the bytes as an argument, or with -f FILE"));
+    }
+    Ok(Box::new(stdin()))
+}
+
+fn joined(arguments: &[OsString]) -> Vec<u8> {
+    arguments
+        .iter()
+        .flat_map(super::context::bytes)
+        .copied()
+        .collect()
+}

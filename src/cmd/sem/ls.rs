@@ -1,0 +1,42 @@
+//! `ipc sem ls`.
+
+use clap::Args;
+
+use super::COLUMNS;
+use crate::backing;
+use crate::cmd::context::Context;
+use crate::cmd::listing::{ListArgs, warn};
+use crate::exit::Exit;
+use crate::survey::scan;
+
+const MORE: &str = "\
+Examples:
+  ipc sem ls
+      Shows all semaphores.
+  ipc sem ls 'job-*' --columns name,value --no-headings
+      Shows two columns, for a script.
+  ipc sem ls --json | jq '.objects[].name'
+      Prints the names.
+
+See also: sem_overview(7), ipc-sem-stat(1), lsipc(1)";
+
+/// List semaphores
+///
+/// What is called like a semaphore and is none is shown with a status. The number
+/// of waiters is a hint: one that was killed stays counted.
+#[derive(Debug, Args)]
+#[command(after_long_help = MORE)]
+pub(crate) struct Ls {
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+impl Ls {
+    pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
+        warn(context, backing::trouble());
+        let found = scan::semaphores(&context.scope)?;
+        Ok(self
+            .list
+            .print(context, &COLUMNS, found, |one| &one.label)?)
+    }
+}

@@ -1,0 +1,121 @@
+//! `ipc shm create`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::backing::Access;
+use crate::cmd::context::Context;
+use crate::cmd::options::{Creation, open_file};
+use crate::error::{Error, ErrorKind, Result};
+use crate::exit::Exit;
+use crate::name::Name;
+use crate::object::shm::{Allocation, Segment};
+use crate::size::Size;
+
+const MORE: &str = "\
+Examples:
+  ipc shm create frame --size 4K
+      Makes a segment of one page of zeros.
+  ipc shm create table --from table.bin --mode 0640
+      Makes a segment that holds a file, readable for the group.
+  date | ipc shm create now --from - --if-exists replace
+      Makes a segment of what a pipe gives, in place of a former one.
+
+Exit status:
+  4  the segment exists, or under --if-exists open has another size
+  6  there is no space: nothing is left behind
+
+See also: shm_overview(7), shm_open(3), ipc-shm-write(1)";
+
+/// Create a segment of zeros, or of the bytes of a file
+///
+/// The segment appears under its name at once and complete: a creator that is
+/// killed leaves nothing. Its memory is reserved now, so that a full /dev/shm
+/// is an error here and not a crash of a program that touches it later.
+#[derive(Debug, Args)]
+#[command(after_long_help = MORE)]
+pub(crate) struct Create {
+    /// Name of the new segment
+    #[arg(value_name = "NAME")]
+    name: OsString,
+
+    /// Bytes: 4096, 4K, 1MiB (of 1024), 1MB (of 1000)
+    #[arg(long, short, value_name = "SIZE", value_parser = str::parse::<Size>)]
+    #[arg(required_unless_present = "from", conflicts_with = "from")]
+    size: Option<Size>,
+
+    /// Fill it with the bytes of FILE, - for standard input; its size is theirs
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+
+    /// Take memory only as it is used: a later write may then crash for want of it
+    #[arg(long)]
+    sparse: bool,
+
+    #[command(flatten)]
+    creation: Creation,
+}
+
+impl Create {
+    pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
+        let name = context.name(&self.name)?;
+        let outcome = self.creation.if_exists.apply(
+            || self.create(&name),
+            || self.check_existing(&name),
+            || Segment::unlink(&name),
+        )?;
+        let size = Segment::open(&name, Access::Read).and_then(|segment| segment.size());
+        if context.out.is_json() {
+            let label = crate::facts::Label::new(context.inner(&name));
+            let size = size.ok();
+            context.out.json(&json!({
+                "kind": "shm", "name": label.name, "result": outcome.word(), "size": size,
+            }))?;
+        } else {
+            context.out.say(format_args!("{} {name}", outcome.word()));
+        }
+        Ok(Exit::Done)
+    }
+
+    fn create(&self, name: &Name) -> Result<()> {
+        let allocation = if self.sparse {
+            Allocation::Sparse
+        } else {
+            Allocation::Full
+        };
+        let mode = self.creation.mode.mode;
+        match (&self.from, self.size) {
+            (Some(file), _) => Segment::create_from(name, &mut open_file(file)?, allocation, mode),
+            (None, size) => Segment::create(name, size.map_or(0, |size| size.0), allocation, mode),
+        }
+        .map(drop)
+    }
+
+    fn check_existing(&self, name: &Name) -> Result<()> {
+        let present = Segment::open(name, Access::Read)?.size()?;
+        match self.expected_size() {
+            Some(asked) if asked != present => Err(Error::new(
+                ErrorKind::Exists,
+                format!("the segment exists with {present} bytes, not {asked}"),
+            )
+            .about(name)
+            .hint("ipc shm resize NAME SIZE")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The size asked for, as far as it is known without reading.
+    fn expected_size(&self) -> Option<u64> {
+        let file = self
+            .from
+            .as_ref()
+            .and_then(|path| std::fs::metadata(path).ok());
+        let file = file
+            .filter(std::fs::Metadata::is_file)
+            .map(|found| found.len());
+        self.size.map(|size| size.0).or(file)
+    }
+}

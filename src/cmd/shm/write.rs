@@ -1,0 +1,125 @@
+//! `ipc shm write`.
+
+use std::ffi::OsString;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::backing::Access;
+use crate::cmd::complete;
+use crate::cmd::context::Context;
+use crate::cmd::options::{NewMode, Source};
+use crate::error::{ErrorKind, Result};
+use crate::exit::Exit;
+use crate::facts::Label;
+use crate::name::Name;
+use crate::object::shm::{Allocation, End, Segment};
+use crate::size::Size;
+
+const MORE: &str = "\
+Examples:
+  ipc shm write frame hello
+      Puts five bytes at the start; the rest stays as it is.
+  ipc shm write frame --offset 1K -f part.bin
+      Puts a file at byte 1024.
+  uptime | ipc shm write load --create --truncate
+      Keeps one line in a segment that is made when it is missing.
+
+Exit status:
+  3  there is no such segment, and --create was not given
+  6  the bytes do not fit, or there is no space
+
+See also: shm_overview(7), ipc-shm-read(1), ipc-shm-resize(1)";
+
+/// Put bytes into a segment
+///
+/// The bytes are the arguments put together, or FILE, or standard input.
+/// Nothing is added and nothing is stripped. Bytes that reach beyond the end are
+/// an error unless --grow or --truncate says otherwise; up to 256 KiB are then
+/// not written at all, of a longer stream the first part may be. Readers see
+/// the bytes arrive piece by piece: an own order is up to a lock.
+#[derive(Debug, Args)]
+#[command(after_long_help = MORE)]
+pub(crate) struct Write {
+    /// Name of the segment
+    #[arg(value_name = "NAME", add = complete::segments())]
+    name: OsString,
+
+    /// The bytes; - or none at all is standard input
+    #[arg(value_name = "DATA")]
+    data: Vec<OsString>,
+
+    #[command(flatten)]
+    source: Source,
+
+    /// Start at this byte
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = str::parse::<Size>)]
+    offset: Size,
+
+    /// Move the end out when the bytes reach beyond it
+    #[arg(long, conflicts_with = "truncate")]
+    grow: bool,
+
+    /// Put the end where the bytes end
+    #[arg(long)]
+    truncate: bool,
+
+    /// Make the segment if it is missing; its size is that of the bytes
+    #[arg(long)]
+    create: bool,
+
+    #[command(flatten)]
+    mode: NewMode,
+}
+
+impl Write {
+    pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
+        let name = context.name(&self.name)?;
+        let (written, created) = self.write(&name)?;
+        if context.out.is_json() {
+            let label = Label::new(context.inner(&name));
+            let document = json!({
+                "name": label.name, "written": written, "offset": self.offset.0, "created": created,
+            });
+            context.out.json(&document)?;
+        } else if created {
+            context.out.say(format_args!("created {name}"));
+        }
+        Ok(Exit::Done)
+    }
+
+    fn write(&self, name: &Name) -> Result<(u64, bool)> {
+        loop {
+            match Segment::open(name, Access::Write) {
+                Ok(segment) => {
+                    let mut source = self.source.open(&self.data)?;
+                    let written = segment.write(&mut source, self.offset.0, self.end());
+                    return written
+                        .map(|count| (count, false))
+                        .map_err(|error| error.about(name));
+                }
+                Err(error) if error.kind() != ErrorKind::Missing || !self.create => {
+                    return Err(error.hint("ipc shm ls shows what there is; --create makes one"));
+                }
+                Err(_) => {}
+            }
+            let mut source = self.source.open(&self.data)?;
+            let start = self.offset.0;
+            match Segment::create_at(name, &mut source, start, Allocation::Full, self.mode.mode) {
+                // Somebody else was faster. A stream that was read is used up.
+                Err(error)
+                    if error.kind() == ErrorKind::Exists && !self.source.is_stream(&self.data) => {}
+                Err(error) => return Err(error),
+                Ok(segment) => return Ok((segment.size()?.saturating_sub(start), true)),
+            }
+        }
+    }
+
+    fn end(&self) -> End {
+        match () {
+            () if self.truncate => End::Cut,
+            () if self.grow => End::Grow,
+            () => End::Fixed,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What the kernel keeps about any object: owner, mode, place and time.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+
+use serde::Serialize;
+
+use crate::escape::escaped;
+
+/// Owner, mode, place and time of an object, as every listing shows them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Facts {
+    /// Permission bits, four octal digits.
+    pub mode: String,
+    /// User id of the owner.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+    /// Device of the file system; with the inode it identifies the object.
+    pub device: u64,
+    /// Inode; with the device it identifies the object.
+    pub inode: u64,
+    /// Last change of the contents, in seconds since 1970.
+    pub modified: f64,
+}
+
+impl From<&Metadata> for Facts {
+    fn from(found: &Metadata) -> Facts {
+        Facts {
+            mode: format!("{:04o}", found.mode() & 0o7777),
+            uid: found.uid(),
+            gid: found.gid(),
+            device: found.dev(),
+            inode: found.ino(),
+            modified: found.mtime() as f64 + found.mtime_nsec() as f64 / 1e9,
+        }
+    }
+}
+
+/// The name of an object in JSON: text, and the bytes too when it is not UTF-8.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Label {
+    /// The name with its slash; bytes that are not UTF-8 are shown escaped.
+    pub name: String,
+    /// The bytes of the name without its slash, when they are not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name_bytes: Option<Vec<u8>>,
+}
+
+impl Label {
+    /// The label of a name given as bytes without a slash.
+    pub fn new(name: &[u8]) -> Label {
+        match std::str::from_utf8(name) {
+            Ok(text) => Label {
+                name: format!("/{text}"),
+                name_bytes: None,
+            },
+            Err(_) => Label {
+                name: format!("/{}", escaped(name)),
+                name_bytes: Some(name.to_vec()),
+            },
+        }
+    }
+
+    /// The bytes of the name, without its slash.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.name_bytes {
+            Some(bytes) => bytes,
+            None => self
+                .name
+                .as_bytes()
+                .strip_prefix(b"/")
+                .unwrap_or(self.name.as_bytes()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_gives_its_bytes_back() {
+        for name in [&b"jobs"[..], b"a\xffb", "größe".as_bytes()] {
+            assert_eq!(Label::new(name).bytes(), name);
+        }
+        assert_eq!(Label::new(b"jobs").name_bytes, None);
+    }
+}

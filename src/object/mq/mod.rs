@@ -1,0 +1,289 @@
+//! POSIX message queues, mq_overview(7).
+//!
+//! A queue is opened non-blocking and waited for with ppoll(2): the deadline
+//! stays on the monotonic clock, and signals that the caller holds back while
+//! it has a message in hand come in only during the sleep.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::signal::Signal;
+use nix::sys::stat::{Mode as Bits, fchmod, fstat};
+use posixmq::{OpenOptions, PosixMq};
+
+use crate::deadline::monotonic_now;
+use crate::error::{Error, ErrorKind, Result};
+use crate::name::Name;
+use crate::size::Mode;
+use crate::sys::mq as sys;
+use crate::wait::{RECHECK, Wait};
+
+mod limits;
+mod status;
+
+pub use limits::{Geometry, MAX_PRIORITY};
+pub use status::{Notify, QueueInfo};
+
+/// What a queue is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Taking messages; putting them back too, where permitted.
+    Receive,
+    /// Adding messages.
+    Send,
+    /// Looking at it.
+    Look,
+}
+
+/// What ended a wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Woken {
+    /// The queue is ready.
+    Ready,
+    /// The reader of the output that was watched is gone.
+    OutputClosed,
+}
+
+/// An open message queue.
+///
+/// Dropping it closes the descriptor; the queue and its messages stay until
+/// it is unlinked, whoever dies.
+///
+/// ```no_run
+/// # use ipc::{name::Name, wait::Wait, deadline::Deadline, object::mq::{Access, Queue}};
+/// let queue = Queue::open(&Name::parse(b"jobs")?, Access::Send)?;
+/// queue.send(0, b"hello", &mut Wait::until(Deadline::Never))?;
+/// # Ok::<(), ipc::error::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Queue {
+    queue: PosixMq,
+    geometry: Geometry,
+}
+
+impl Queue {
+    /// Creates a queue. Does not block. See mq_open(3).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Exists`]; [`ErrorKind::Limit`] naming the limit, its value
+    /// and what was asked.
+    pub fn create(name: &Name, geometry: Geometry, mode: Mode) -> Result<Queue> {
+        let about = |error: Error| error.about(name);
+        name.check_new()?;
+        limits::check(geometry).map_err(about)?;
+        let queue = OpenOptions::readwrite()
+            .nonblocking()
+            .create_new()
+            .mode(mode.0)
+            .capacity(geometry.max_messages)
+            .max_msg_len(geometry.max_size)
+            .open(name.as_bytes())
+            .map_err(|refusal| about(limits::explain(Error::os(refusal), geometry)))?;
+        // The umask has been applied; the mode that was asked for is exact.
+        fchmod(sys::descriptor(&queue), Bits::from_bits_truncate(mode.0))
+            .map_err(|errno| about(Error::os(errno)))?;
+        Ok(Queue { queue, geometry })
+    }
+
+    /// Opens an existing queue.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`], [`ErrorKind::Denied`].
+    pub fn open(name: &Name, access: Access) -> Result<Queue> {
+        let opened = match access {
+            Access::Send => open_with(OpenOptions::writeonly(), name),
+            Access::Look => open_with(OpenOptions::readonly(), name),
+            Access::Receive => match open_with(OpenOptions::readwrite(), name) {
+                // Reading alone is enough to receive, only not to put back.
+                Err(error) if error.kind() == ErrorKind::Denied => {
+                    open_with(OpenOptions::readonly(), name)
+                }
+                result => result,
+            },
+        };
+        let queue = opened.map_err(|error| missing(error).about(name))?;
+        let found = queue
+            .attributes()
+            .map_err(|refusal| Error::os(refusal).about(name))?;
+        let geometry = Geometry {
+            max_messages: found.capacity,
+            max_size: found.max_msg_len,
+        };
+        Ok(Queue { queue, geometry })
+    }
+
+    /// Removes the name; processes that have the queue open keep it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`], [`ErrorKind::Denied`]. See mq_unlink(3).
+    pub fn unlink(name: &Name) -> Result<()> {
+        posixmq::remove_queue(name.as_bytes())
+            .map_err(|refusal| missing(Error::os(refusal)).about(name))
+    }
+
+    /// How many messages of which size the queue takes.
+    pub fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    /// Messages in the queue now.
+    ///
+    /// # Errors
+    /// None in practice, mq_getattr(3).
+    pub fn depth(&self) -> Result<usize> {
+        self.queue
+            .attributes()
+            .map(|found| found.current_messages)
+            .map_err(Error::os)
+    }
+
+    /// Adds a message if there is room, and says whether there was.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] for a message that the queue can never take.
+    pub fn try_send(&self, priority: u32, message: &[u8]) -> Result<bool> {
+        match self.queue.send(priority, message) {
+            Ok(()) => Ok(true),
+            Err(refusal) => match Error::os(refusal) {
+                error if error.errno() == Some(Errno::EAGAIN) => Ok(false),
+                error if error.errno() == Some(Errno::EMSGSIZE) => {
+                    Err(self.too_long(message.len()))
+                }
+                error => Err(error),
+            },
+        }
+    }
+
+    /// Adds a message, waiting for room. See mq_send(3).
+    ///
+    /// # Errors
+    /// As [`Queue::try_send`]; [`ErrorKind::WouldBlock`], [`ErrorKind::TimedOut`].
+    pub fn send(&self, priority: u32, message: &[u8], wait: &mut Wait) -> Result<()> {
+        while !self.try_send(priority, message)? {
+            self.sleep(PollFlags::POLLOUT, None, wait)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the oldest message of the highest priority into the buffer, if
+    /// there is one; says its priority and length.
+    ///
+    /// Whoever takes a message and dies has lost it: delivery is at most once.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] when the buffer is smaller than the queue's messages.
+    pub fn try_receive(&self, buffer: &mut [u8]) -> Result<Option<(u32, usize)>> {
+        match self.queue.recv(buffer) {
+            Ok(taken) => Ok(Some(taken)),
+            Err(refusal) => match Error::os(refusal) {
+                error if error.errno() == Some(Errno::EAGAIN) => Ok(None),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// Waits until there is a message, and takes nothing.
+    ///
+    /// With `output`, also until that pipe has lost its last reader.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WouldBlock`], [`ErrorKind::TimedOut`].
+    pub fn wait_for_message(
+        &self,
+        output: Option<BorrowedFd<'_>>,
+        wait: &mut Wait,
+    ) -> Result<Woken> {
+        if self.depth()? > 0 {
+            return Ok(Woken::Ready);
+        }
+        self.sleep(PollFlags::POLLIN, output, wait)
+    }
+
+    /// Registers for one signal when a message comes to the empty queue.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] (EBUSY), naming the process that is registered.
+    pub fn notify(&self, signal: Signal) -> Result<()> {
+        sys::notify(self.as_fd(), signal).map_err(|errno| {
+            let error = Error::os(errno);
+            match (errno, status::registered(self.as_fd())) {
+                (Errno::EBUSY, Some(Notify { pid, .. })) => error
+                    .saying(format!(
+                        "process {pid} is registered for notification, and only one can be"
+                    ))
+                    .hint("ipc mq wait waits without a registration"),
+                _ => error,
+            }
+        })
+    }
+
+    /// Refuses a queue that was removed: nobody can find it to send or take.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Broken`].
+    pub fn require_name(&self) -> Result<()> {
+        match fstat(self.as_fd()).map_err(Error::os)?.st_nlink {
+            0 => Err(Error::new(
+                ErrorKind::Broken,
+                "the queue was removed while waiting",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sleeps until the queue is ready for `event`; the caller looks again.
+    fn sleep(
+        &self,
+        event: PollFlags,
+        output: Option<BorrowedFd<'_>>,
+        wait: &mut Wait,
+    ) -> Result<Woken> {
+        loop {
+            self.require_name()?;
+            let until = wait.next(Some(RECHECK))?;
+            let left = until.map(|moment| moment.saturating_sub(monotonic_now()).into());
+            let mut watched = vec![PollFd::new(self.as_fd(), event)];
+            watched.extend(output.map(|fd| PollFd::new(fd, PollFlags::empty())));
+            match ppoll(&mut watched, left, wait.mask()) {
+                Ok(0) | Err(Errno::EINTR) => {}
+                Ok(_) if watched[0].any() == Some(true) => return Ok(Woken::Ready),
+                Ok(_) => return Ok(Woken::OutputClosed),
+                Err(errno) => return Err(Error::os(errno)),
+            }
+        }
+    }
+
+    /// The error for a message of this length, which the queue can never take.
+    pub fn too_long(&self, length: usize) -> Error {
+        Error::os(Errno::EMSGSIZE)
+            .saying(format!(
+                "message is {length} bytes, the queue takes {}",
+                self.geometry.max_size
+            ))
+            .hint("ipc mq create NAME --max-size BYTES makes a queue for longer ones")
+    }
+}
+
+/// For polling it along with other descriptors.
+impl AsFd for Queue {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        sys::descriptor(&self.queue)
+    }
+}
+
+fn open_with(mut options: OpenOptions, name: &Name) -> Result<PosixMq> {
+    options
+        .nonblocking()
+        .open(name.as_bytes())
+        .map_err(Error::os)
+}
+
+fn missing(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Missing => error
+            .saying("no such queue")
+            .hint("ipc mq create NAME, or --create"),
+        _ => error,
+    }
+}

@@ -1,0 +1,175 @@
+//! Standard output: buffered, checked, and fast for bulk bytes.
+
+use std::ops::Range;
+use std::os::fd::BorrowedFd;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::sendfile::sendfile;
+use nix::unistd::write;
+
+use super::stdout_descriptor;
+use crate::error::{Error, Result};
+use crate::object::shm::Segment;
+use crate::sys::startup;
+
+/// Buffered bytes go out at this many.
+const BUFFER: usize = 64 << 10;
+/// What a pipe is asked to hold while bulk bytes go through it.
+const PIPE: i32 = 1 << 20;
+/// Bytes that are copied at a time, and up to which a copy is as fast as
+/// handing pages over.
+const CHUNK: usize = 256 << 10;
+
+/// Standard output.
+#[derive(Debug, Default)]
+pub struct Stdout {
+    buffer: Vec<u8>,
+}
+
+impl Stdout {
+    /// Adds bytes to the buffer.
+    ///
+    /// # Errors
+    /// When a full buffer does not arrive.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= BUFFER {
+            self.flush()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Hands everything to the kernel; what fails is dropped from the buffer.
+    ///
+    /// # Errors
+    /// When it does not arrive.
+    pub fn flush(&mut self) -> Result<()> {
+        let buffer = std::mem::take(&mut self.buffer);
+        self.deliver(&buffer).map_err(|(_, error)| error)
+    }
+
+    /// Hands bytes to the kernel past the (empty) buffer.
+    ///
+    /// # Errors
+    /// How many bytes arrived, and why the rest did not.
+    pub fn deliver(&self, bytes: &[u8]) -> std::result::Result<(), (usize, Error)> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        require_open().map_err(|error| (0, error))?;
+        let mut arrived = 0;
+        while arrived < bytes.len() {
+            match write(stdout_descriptor(), &bytes[arrived..]) {
+                Ok(count) => arrived += count,
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => {
+                    wait_for_room().map_err(|errno| (arrived, undelivered(errno)))?
+                }
+                Err(errno) => return Err((arrived, undelivered(errno))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses when output is known to have nowhere to go: closed from the
+    /// start, a pipe without a reader, a full device.
+    ///
+    /// Called before something is taken that only output can save.
+    ///
+    /// # Errors
+    /// Why nothing would arrive.
+    pub fn check(&self) -> Result<()> {
+        require_open()?;
+        let mut entry = [PollFd::new(stdout_descriptor(), PollFlags::empty())];
+        poll(&mut entry, PollTimeout::ZERO).map_err(Error::os)?;
+        if entry[0]
+            .revents()
+            .is_some_and(|events| events.contains(PollFlags::POLLERR))
+        {
+            return Err(undelivered(Errno::EPIPE));
+        }
+        write(stdout_descriptor(), &[])
+            .map(drop)
+            .map_err(undelivered)
+    }
+
+    /// Copies a part of a segment to standard output.
+    ///
+    /// Without `snapshot` a pipe is given the pages themselves where that is
+    /// faster: a writer that changes them meanwhile changes what is read.
+    ///
+    /// # Errors
+    /// When the bytes do not arrive.
+    pub fn copy(&mut self, segment: &Segment, range: Range<u64>, snapshot: bool) -> Result<()> {
+        self.flush()?;
+        require_open()?;
+        let mut at = range.start;
+        if !snapshot && range.end - range.start > CHUNK as u64 && enlarge_pipe() {
+            at = hand_over(segment, range.clone())?;
+        }
+        let mut chunk =
+            vec![0; usize::try_from(range.end - at).map_or(CHUNK, |left| left.min(CHUNK))];
+        while at < range.end {
+            let wanted = usize::try_from(range.end - at).map_or(CHUNK, |left| left.min(CHUNK));
+            let length = segment.read_at(&mut chunk[..wanted], at)?;
+            if length == 0 {
+                break;
+            }
+            self.deliver(&chunk[..length]).map_err(|(_, error)| error)?;
+            at += length as u64;
+        }
+        Ok(())
+    }
+}
+
+/// Makes a pipe large, and says whether output is one.
+fn enlarge_pipe() -> bool {
+    let output: BorrowedFd<'_> = stdout_descriptor();
+    // A smaller limit, or none to spare, leaves the pipe as it is.
+    fcntl(output, FcntlArg::F_GETPIPE_SZ).is_ok() && {
+        let _ = fcntl(output, FcntlArg::F_SETPIPE_SZ(PIPE));
+        true
+    }
+}
+
+/// Passes pages by sendfile(2) as far as it goes; says where it stopped.
+fn hand_over(segment: &Segment, range: Range<u64>) -> Result<u64> {
+    let mut at = i64::try_from(range.start).unwrap_or(i64::MAX);
+    while (at as u64) < range.end {
+        let left = usize::try_from(range.end - at as u64).unwrap_or(usize::MAX);
+        match sendfile(stdout_descriptor(), segment, Some(&mut at), left) {
+            // The end moved in, or this output does not take pages: the copy sees.
+            Ok(0) | Err(Errno::EINVAL | Errno::ENOSYS) => break,
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) => wait_for_room().map_err(undelivered)?,
+            Err(errno) => return Err(undelivered(errno)),
+        }
+    }
+    Ok(at as u64)
+}
+
+fn wait_for_room() -> std::result::Result<(), Errno> {
+    let mut entry = [PollFd::new(stdout_descriptor(), PollFlags::POLLOUT)];
+    poll(&mut entry, PollTimeout::NONE).map(drop)
+}
+
+fn require_open() -> Result<()> {
+    if startup::was_closed(1) {
+        Err(undelivered(Errno::EBADF))
+    } else {
+        Ok(())
+    }
+}
+
+fn undelivered(errno: Errno) -> Error {
+    let error = Error::os(errno).about("standard output");
+    match errno {
+        Errno::EPIPE => error.saying("its reader is gone"),
+        Errno::EBADF => error.saying("is closed"),
+        Errno::ENOSPC => error.saying("no space left"),
+        _ => error,
+    }
+}

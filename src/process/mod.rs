@@ -1,0 +1,5 @@
+//! Other processes: starting commands, and signals held back meanwhile.
+
+pub mod arrival;
+pub mod blocked;
+pub mod spawn;

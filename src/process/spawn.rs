@@ -1,0 +1,181 @@
+//! Running a command for the caller, as the caller would have run it.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::signal::{SigSet, Signal, kill, raise};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::Pid;
+
+use super::blocked::Blocked;
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escaped;
+use crate::exit::Exit;
+use crate::sys::exec;
+use crate::sys::signal::ENDING;
+
+/// A command to run, once or many times.
+#[derive(Debug)]
+pub struct Spawn<'a> {
+    command: &'a [OsString],
+    environment: Vec<(&'static str, OsString)>,
+}
+
+impl<'a> Spawn<'a> {
+    /// The command and its arguments; no shell is in between.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] when it is empty.
+    pub fn new(command: &'a [OsString]) -> Result<Spawn<'a>> {
+        if command.is_empty() {
+            return Err(Error::new(ErrorKind::Usage, "there is no command to run"));
+        }
+        Ok(Spawn {
+            command,
+            environment: Vec::new(),
+        })
+    }
+
+    /// Sets a variable in its environment.
+    #[must_use]
+    pub fn env(mut self, key: &'static str, value: impl AsRef<OsStr>) -> Self {
+        self.environment.push((key, value.as_ref().to_owned()));
+        self
+    }
+
+    /// Runs the command to its end and says how it ended.
+    ///
+    /// With `input` these bytes are its standard input. Ending signals that
+    /// reach this process alone are passed on, and strike here after the
+    /// caller lets go of `blocked`.
+    ///
+    /// # Errors
+    /// When the system cannot start or wait for a process. A command that is
+    /// missing or cannot be executed is an [`Exit`], as in a shell.
+    pub fn run(&self, input: Option<&[u8]>, blocked: &Blocked) -> Result<Exit> {
+        let (program, arguments) = self
+            .command
+            .split_first()
+            .unwrap_or((&self.command[0], &[]));
+        let mut command = Command::new(program);
+        command.args(arguments);
+        command.envs(self.environment.iter().map(|(key, value)| (key, value)));
+        let redirected: &[i32] = if input.is_some() { &[0] } else { &[] };
+        if let Some(bytes) = input {
+            command.stdin(Stdio::from(in_memory(bytes)?));
+        }
+        exec::as_the_caller(&mut command, blocked.former(), redirected);
+        // Watched before the start, so that no end is missed.
+        let signals = Watched::new()?;
+        match command.spawn() {
+            Ok(child) => signals.follow(child).map(exit_of),
+            Err(refusal) => match Error::os(refusal) {
+                error if error.kind() == ErrorKind::Missing => Ok(Exit::CommandNotFound),
+                error if is_about_the_command(&error) => Ok(Exit::CannotExecute),
+                error => Err(error.about(escaped(program.as_encoded_bytes()))),
+            },
+        }
+    }
+
+    /// The name of the command, fit for an error message.
+    pub fn name(&self) -> String {
+        self.command
+            .first()
+            .map(|word| escaped(word.as_encoded_bytes()))
+            .unwrap_or_default()
+    }
+}
+
+fn exit_of(status: ExitStatus) -> Exit {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Exit::Command(code as u8),
+        (None, Some(signal)) => Exit::Signal(signal),
+        (None, None) => Exit::Failed,
+    }
+}
+
+fn is_about_the_command(error: &Error) -> bool {
+    use Errno::{EACCES, EISDIR, ELOOP, ENAMETOOLONG, ENOEXEC, ENOTDIR, EPERM, ETXTBSY};
+    error.errno().is_some_and(|errno| {
+        [
+            EACCES,
+            EPERM,
+            ENOEXEC,
+            EISDIR,
+            ENOTDIR,
+            ETXTBSY,
+            ELOOP,
+            ENAMETOOLONG,
+        ]
+        .contains(&errno)
+    })
+}
+
+/// A file without a name that holds `bytes`: it cannot block like a pipe.
+fn in_memory(bytes: &[u8]) -> Result<File> {
+    let file = memfd_create(c"ipc-input", MFdFlags::MFD_CLOEXEC).map_err(Error::os)?;
+    let mut file = File::from(file);
+    file.write_all(bytes).map_err(Error::os)?;
+    file.seek(SeekFrom::Start(0)).map_err(Error::os)?;
+    Ok(file)
+}
+
+/// The ending signals and SIGCHLD, read instead of delivered.
+struct Watched {
+    signals: SignalFd,
+    former: SigSet,
+}
+
+impl Watched {
+    fn new() -> Result<Watched> {
+        let mut set = SigSet::from_iter(ENDING);
+        set.add(Signal::SIGCHLD);
+        let former = SigSet::thread_get_mask().map_err(Error::os)?;
+        set.thread_block().map_err(Error::os)?;
+        let signals = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC).map_err(Error::os)?;
+        Ok(Watched { signals, former })
+    }
+
+    /// Waits for the child; passes on what was meant for this process alone.
+    fn follow(self, mut child: Child) -> Result<ExitStatus> {
+        let pid = Pid::from_raw(child.id().cast_signed());
+        let mut came = None;
+        let status = loop {
+            if let Some(status) = child.try_wait().map_err(Error::os)? {
+                break status;
+            }
+            let Ok(Some(info)) = self.signals.read_signal() else {
+                continue;
+            };
+            let Ok(signal) = Signal::try_from(info.ssi_signo.cast_signed()) else {
+                continue;
+            };
+            if signal == Signal::SIGCHLD {
+                continue;
+            }
+            came = Some(signal);
+            // What the terminal sends, it sends to the whole group already.
+            if info.ssi_code != libc::SI_KERNEL {
+                let _ = kill(pid, signal);
+            }
+        };
+        if let Some(signal) = came {
+            // Blocked still: strikes when the caller has put things in order.
+            let _ = raise(signal);
+        }
+        Ok(status)
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        // Puts back the mask that was in force.
+        let _ = self.former.thread_set_mask();
+    }
+}

@@ -1,0 +1,208 @@
+//! Finding the objects of each kind by name.
+//!
+//! What is foreign, corrupt or unreadable is shown with a status, never
+//! hidden and never an error; what went away during the scan is left out.
+
+use std::ffi::OsString;
+use std::fs::Metadata;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::sys::statfs::{FsType, statfs};
+
+use crate::backing;
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::{Facts, Label};
+use crate::name::{Name, Scope};
+use crate::object::mq::QueueInfo;
+use crate::object::sem::SemaphoreInfo;
+use crate::object::shm::{self, SegmentInfo};
+use crate::sys::mount;
+
+/// The type of an mqueue file system in statfs(2); nix does not name it.
+const MQUEUE_MAGIC: FsType = FsType(0x1980_0202);
+/// How anybody can make queues listable.
+const MOUNT_HINT: &str = "as root: mkdir -p /dev/mqueue && mount -t mqueue none /dev/mqueue";
+
+/// The segments within a scope, by name.
+///
+/// # Errors
+/// When /dev/shm cannot be read.
+pub fn segments(scope: &Scope) -> Result<Vec<SegmentInfo>> {
+    let names = shm_files()?
+        .into_iter()
+        .filter(|file| !shm::is_of_another_kind(file));
+    present(names, scope, SegmentInfo::look)
+}
+
+/// The semaphores within a scope, by name.
+///
+/// # Errors
+/// When /dev/shm cannot be read.
+pub fn semaphores(scope: &Scope) -> Result<Vec<SemaphoreInfo>> {
+    let files = shm_files()?;
+    let names = files.iter().filter_map(|file| file.strip_prefix(b"sem."));
+    let names = names.filter(|name| !name.is_empty()).map(<[u8]>::to_vec);
+    present(names, scope, SemaphoreInfo::look)
+}
+
+/// The queues within a scope, by name.
+///
+/// Looks through a mounted mqueue file system, else through one that is
+/// mounted nowhere, which takes root.
+///
+/// # Errors
+/// [`ErrorKind::Limit`] with the command that mounts one, where neither works.
+pub fn queues(scope: &Scope) -> Result<Vec<QueueInfo>> {
+    if let Some(mounted) = mounted_mqueue() {
+        return queues_in(&mounted, scope);
+    }
+    let detached = mount::detached_mqueue().map_err(|errno| {
+        let error = Error::os(errno).meaning(ErrorKind::Limit).hint(MOUNT_HINT);
+        error.saying("queues can be used but not listed: no mqueue file system is mounted")
+    })?;
+    queues_in(
+        &PathBuf::from(format!("/proc/self/fd/{}", detached.as_raw_fd())),
+        scope,
+    )
+}
+
+fn queues_in(folder: &Path, scope: &Scope) -> Result<Vec<QueueInfo>> {
+    let names = file_names(folder)?;
+    present(names, scope, |name| match QueueInfo::look(name) {
+        Err(error) if error.kind() != ErrorKind::Missing => {
+            let found = look_in(folder, name)?;
+            Ok(QueueInfo::unreadable(name.as_bytes(), Facts::from(&found)))
+        }
+        result => result,
+    })
+}
+
+fn look_in(folder: &Path, name: &Name) -> Result<Metadata> {
+    std::fs::symlink_metadata(name.file_in(folder, "")).map_err(Error::os)
+}
+
+/// Where the queues of this namespace are mounted, if they are.
+fn mounted_mqueue() -> Option<PathBuf> {
+    let is_mqueue =
+        |folder: &Path| statfs(folder).is_ok_and(|fs| fs.filesystem_type() == MQUEUE_MAGIC);
+    let usual = Path::new("/dev/mqueue");
+    if is_mqueue(usual) {
+        return Some(usual.to_owned());
+    }
+    let mounts = std::fs::read("/proc/self/mounts").ok()?;
+    mounts
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| {
+            let mut fields = line.split(|byte| *byte == b' ');
+            let folder = fields.nth(1)?;
+            (fields.next()? == b"mqueue").then(|| unescape_mount(folder))
+        })
+        .find(|folder| is_mqueue(folder))
+}
+
+/// Undoes the octal escapes of a mount table: blanks, tabs, line ends, backslashes.
+fn unescape_mount(field: &[u8]) -> PathBuf {
+    let mut path = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let Some((&byte, tail)) = rest.split_first() {
+        let code = tail
+            .get(..3)
+            .and_then(|digits| std::str::from_utf8(digits).ok());
+        match code.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(code) if byte == b'\\' => {
+                path.push(code);
+                rest = &tail[3..];
+            }
+            _ => {
+                path.push(byte);
+                rest = tail;
+            }
+        }
+    }
+    PathBuf::from(OsString::from_vec(path))
+}
+
+fn shm_files() -> Result<Vec<Vec<u8>>> {
+    file_names(Path::new(backing::DIRECTORY)).map_err(|error| match error.errno() {
+        Some(Errno::ENOENT) => error
+            .meaning(ErrorKind::Limit)
+            .saying("there is no shared memory on this host")
+            .hint(format!(
+                "mount -t tmpfs -o mode=1777 tmpfs {}",
+                backing::DIRECTORY
+            )),
+        _ => error,
+    })
+}
+
+/// The entries of a folder, sorted.
+fn file_names(folder: &Path) -> Result<Vec<Vec<u8>>> {
+    let about = |refusal| Error::os(refusal).about(folder.display());
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(about)? {
+        names.push(entry.map_err(about)?.file_name().as_bytes().to_vec());
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Looks at each name within the scope; shows it as seen from inside.
+fn present<T: Listed>(
+    names: impl IntoIterator<Item = Vec<u8>>,
+    scope: &Scope,
+    look: impl Fn(&Name) -> Result<T>,
+) -> Result<Vec<T>> {
+    let mut objects = Vec::new();
+    for full in names {
+        let Some(shown) = scope.strip(&full) else {
+            continue;
+        };
+        match look(&Name::listed(&full)) {
+            Ok(mut found) => {
+                found.relabel(shown);
+                objects.push(found);
+            }
+            Err(error) if error.kind() == ErrorKind::Missing => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(objects)
+}
+
+/// An entry of a listing, whose name can be shown without its scope.
+trait Listed {
+    fn relabel(&mut self, name: &[u8]);
+}
+
+impl Listed for SegmentInfo {
+    fn relabel(&mut self, name: &[u8]) {
+        self.label = Label::new(name);
+    }
+}
+
+impl Listed for SemaphoreInfo {
+    fn relabel(&mut self, name: &[u8]) {
+        self.label = Label::new(name);
+    }
+}
+
+impl Listed for QueueInfo {
+    fn relabel(&mut self, name: &[u8]) {
+        self.label = Label::new(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_table_escapes_blanks() {
+        assert_eq!(unescape_mount(b"/a\\040b\\134"), Path::new("/a b\\"));
+        assert_eq!(unescape_mount(b"/dev/mqueue"), Path::new("/dev/mqueue"));
+        assert_eq!(unescape_mount(b"/x\\9"), Path::new("/x\\9"));
+    }
+}

@@ -1,0 +1,15 @@
+//! The only unsafe code: system calls that no crate wraps, and memory that
+//! other processes write to.
+//!
+//! Every function here has a safe signature, does one thing, and gives the
+//! reason why each unsafe operation is sound.
+#![expect(unsafe_code, reason = "this folder is the fence around it")]
+
+pub mod exec;
+pub mod fault;
+pub mod futex;
+pub mod mapping;
+pub mod mount;
+pub mod mq;
+pub mod signal;
+pub mod startup;

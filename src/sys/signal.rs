@@ -1,0 +1,82 @@
+//! Signals: a flag for waits that have something to undo, and dying of one.
+
+use std::io;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+
+/// Signals by which people and service managers end a process.
+pub const ENDING: [Signal; 4] = [
+    Signal::SIGINT,
+    Signal::SIGTERM,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
+];
+
+static RAISED: AtomicI32 = AtomicI32::new(0);
+
+extern "C" fn note(signal: libc::c_int) {
+    RAISED.store(signal, Ordering::Relaxed);
+}
+
+/// Tells whether a signal asked this process to end.
+///
+/// While it is installed such a signal interrupts a sleep (no SA_RESTART)
+/// instead of killing. A signal ignored at start stays ignored.
+#[derive(Debug)]
+pub struct StopFlag {
+    former: Vec<(Signal, SigAction)>,
+}
+
+impl StopFlag {
+    /// Installs the handlers; dropping the flag removes them.
+    ///
+    /// # Errors
+    /// When the kernel refuses one (sigaction(2)).
+    pub fn install() -> io::Result<StopFlag> {
+        let handler = SigHandler::Handler(note);
+        let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+        let mut former = Vec::with_capacity(ENDING.len());
+        for signal in ENDING {
+            // SAFETY: the handler only stores into an atomic, which is async-signal-safe.
+            let old = unsafe { sigaction(signal, &action) }?;
+            if matches!(old.handler(), SigHandler::SigIgn) {
+                // SAFETY: this puts back what was there a moment ago.
+                unsafe { sigaction(signal, &old) }?;
+            } else {
+                former.push((signal, old));
+            }
+        }
+        Ok(StopFlag { former })
+    }
+
+    /// The signal that came, if one did.
+    pub fn raised(&self) -> Option<i32> {
+        Some(RAISED.load(Ordering::Relaxed)).filter(|signal| *signal != 0)
+    }
+}
+
+impl Drop for StopFlag {
+    fn drop(&mut self) {
+        for (signal, old) in &self.former {
+            // SAFETY: this puts back the action that was there before.
+            let _ = unsafe { sigaction(*signal, old) };
+        }
+    }
+}
+
+/// Ends this process by `signal`, so that the caller sees the real thing.
+///
+/// Returns only where the signal is one that does not end a process.
+pub fn die_by(signal: i32) {
+    let Ok(signal) = Signal::try_from(signal) else {
+        return;
+    };
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // SAFETY: the default action runs no code of ours.
+    let _ = unsafe { sigaction(signal, &default) };
+    let mut only = SigSet::empty();
+    only.add(signal);
+    let _ = only.thread_unblock();
+    let _ = nix::sys::signal::raise(signal);
+}

@@ -1,0 +1,49 @@
+//! What the caller handed over, noted before Rust's own start-up changes it.
+//!
+//! The standard library opens /dev/null on closed descriptors 0 to 2 and
+//! ignores SIGPIPE before `main` runs. Both must be known: a closed standard
+//! output makes a destructive read refuse, and commands are exec'd as the
+//! caller would have exec'd them.
+
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+/// A bit for each of the descriptors 0 to 2 that was closed.
+static CLOSED: AtomicU8 = AtomicU8::new(0);
+static SIGPIPE_IGNORED: AtomicBool = AtomicBool::new(false);
+
+/// Whether descriptor 0, 1 or 2 was closed when the process started.
+pub fn was_closed(fd: RawFd) -> bool {
+    (0..=2).contains(&fd) && CLOSED.load(Ordering::Relaxed) & (1 << fd) != 0
+}
+
+/// Whether SIGPIPE was ignored when the process started.
+pub fn was_sigpipe_ignored() -> bool {
+    SIGPIPE_IGNORED.load(Ordering::Relaxed)
+}
+
+extern "C" fn note() {
+    let mut standard = [0, 1, 2].map(|fd| libc::pollfd {
+        fd,
+        events: 0,
+        revents: 0,
+    });
+    // SAFETY: the array outlives the call and its length is the one given.
+    unsafe { libc::poll(standard.as_mut_ptr(), 3, 0) };
+    for entry in standard {
+        if entry.revents & libc::POLLNVAL != 0 {
+            CLOSED.fetch_or(1 << entry.fd, Ordering::Relaxed);
+        }
+    }
+    // SAFETY: all zeros is a valid value of this plain C struct.
+    let mut old: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: a null action only asks; `old` is writable and of the right type.
+    unsafe { libc::sigaction(libc::SIGPIPE, std::ptr::null(), &raw mut old) };
+    SIGPIPE_IGNORED.store(old.sa_sigaction == libc::SIG_IGN, Ordering::Relaxed);
+}
+
+#[used]
+// SAFETY: the linker section holds pointers to functions of this very type,
+// which the C library calls once, before main, in a process of one thread.
+#[unsafe(link_section = ".init_array")]
+static AT_START: extern "C" fn() = note;
