@@ -1,7 +1,7 @@
 //! Interprocess communication for the shell: the map of the code.
 //!
 //! `ipc` is a thin face over this library. A command is read from top to
-//! bottom in one file of [`cmd`]: parse, open, one operation, print. Modules
+//! bottom in one file of `cmd`: parse, open, one operation, print. Modules
 //! use only what stands below them:
 //!
 //! | layer | what is there |

@@ -13,7 +13,10 @@
 
 mod sandbox;
 
+mod demo;
+mod examples;
 mod mq;
+mod readme;
 mod sem;
 mod shm;
 

@@ -1,0 +1,102 @@
+//! The programs of examples/, with `ipc` on the other side.
+
+use std::path::{Path, PathBuf};
+
+use crate::sandbox::{Sandbox, has};
+
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("examples")
+        .join(name)
+}
+
+/// Builds a C example into the sandbox.
+fn compiled(sb: &Sandbox, name: &str) -> PathBuf {
+    let program = sb.folder().join(name);
+    let source = example(&format!("{name}.c"));
+    sb.program("cc", ["-Wall", "-Wextra", "-Werror", "-o"])
+        .with(|command| {
+            command.arg(&program).arg(source).arg("-lrt");
+        })
+        .run()
+        .ok();
+    program
+}
+
+#[test]
+fn a_producer_in_c_and_a_consumer_in_shell() {
+    if !has("cc") {
+        return;
+    }
+    let sb = Sandbox::new();
+    let produce = compiled(&sb, "produce");
+    sb.queue("jobs");
+    // The queue takes four: the producer waits for the consumer.
+    let mut producer = sb
+        .program(produce, [format!("/{}", sb.full("jobs")), "6".to_owned()])
+        .start();
+    let script = example("consume.sh");
+    sb.program("sh", [script.to_str().unwrap(), "jobs", "6"])
+        .run()
+        .ok()
+        .stdout("job 1\njob 2\njob 3\njob 4\njob 5\njob 6\n");
+    assert!(producer.wait().success());
+}
+
+#[test]
+fn a_producer_in_shell_and_a_consumer_in_c() {
+    if !has("cc") {
+        return;
+    }
+    let sb = Sandbox::new();
+    let consume = compiled(&sb, "consume");
+    sb.queue("jobs");
+    let consumer = sb
+        .program(consume, [format!("/{}", sb.full("jobs")), "6".to_owned()])
+        .start();
+    let script = example("produce.sh");
+    sb.program("sh", [script.to_str().unwrap(), "jobs", "6"])
+        .run()
+        .ok();
+    let (status, printed, _) = consumer.finish();
+    assert!(status.success());
+    assert_eq!(printed, "job 1\njob 2\njob 3\njob 4\njob 5\njob 6\n");
+}
+
+#[test]
+fn python_changes_a_segment_through_a_mapping() {
+    if !has("python3") {
+        return;
+    }
+    let sb = Sandbox::new();
+    sb.ipc(["-q", "shm", "create", "frame", "--size", "4"])
+        .run()
+        .ok();
+    sb.ipc(["shm", "write", "frame", "@@@@"]).run().ok();
+    let script = example("frame.py");
+    sb.program("python3", [script.to_str().unwrap(), &sb.full("frame")])
+        .run()
+        .ok();
+    sb.ipc(["shm", "read", "frame"]).run().ok().stdout("AAAA");
+}
+
+#[test]
+fn a_semaphore_limits_the_jobs_of_a_shell() {
+    let sb = Sandbox::new();
+    let script = example("limit.sh");
+    let outcome = sb
+        .program(
+            "sh",
+            [script.to_str().unwrap(), "builders", "2", "echo", "built"],
+        )
+        .stdin("a\nb\nc\nd\n")
+        .run();
+    outcome.ok();
+    let mut lines: Vec<_> = std::str::from_utf8(&outcome.stdout)
+        .unwrap()
+        .lines()
+        .collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["built a", "built b", "built c", "built d"]);
+    assert_eq!(sb.left_in_shm(), Vec::<String>::new());
+}
