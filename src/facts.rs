@@ -75,6 +75,18 @@ impl Label {
     }
 }
 
+/// An entry of a listing: it has a name, an owner and a place.
+pub trait Described {
+    /// Its name.
+    fn label(&self) -> &Label;
+
+    /// Its name, to be shown without a scope.
+    fn label_mut(&mut self) -> &mut Label;
+
+    /// Its owner, mode, place and time.
+    fn facts(&self) -> &Facts;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,44 +5,18 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
-use crate::facts::Label;
+use super::kind::Kind;
+use crate::facts::{Described, Label};
 use crate::name::Scope;
-use crate::size::Size;
-use crate::survey::scan;
 
-/// Completes the names of segments, with their sizes.
-pub(crate) fn segments() -> ArgValueCompleter {
+/// Completes the names of objects of one kind, with a description of each.
+pub(crate) fn names<K: Kind>() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
-        let found = scan::segments(&scope()).unwrap_or_default();
-        let described = found
-            .iter()
-            .map(|one| (&one.label, format!("{} bytes", Size(one.size))));
-        candidates(typed, described)
-    })
-}
-
-/// Completes the names of semaphores, with their values.
-pub(crate) fn semaphores() -> ArgValueCompleter {
-    ArgValueCompleter::new(|typed: &OsStr| {
-        let found = scan::semaphores(&scope()).unwrap_or_default();
-        let described = found.iter().map(|one| {
-            let value = one.value.map(|value| format!("value {value}"));
-            (&one.label, value.unwrap_or_else(|| one.status.clone()))
-        });
-        candidates(typed, described)
-    })
-}
-
-/// Completes the names of queues, with their depths.
-pub(crate) fn queues() -> ArgValueCompleter {
-    ArgValueCompleter::new(|typed: &OsStr| {
-        let found = scan::queues(&scope()).unwrap_or_default();
-        let described = found.iter().map(|one| {
-            let depth = one.messages.zip(one.max_messages);
-            let depth = depth.map(|(now, most)| format!("{now} of {most} messages"));
-            (&one.label, depth.unwrap_or_else(|| one.status.to_owned()))
-        });
-        candidates(typed, described)
+        let found = K::list(&scope()).unwrap_or_default();
+        candidates(
+            typed,
+            found.iter().map(|info| (info.label(), K::describe(info))),
+        )
     })
 }
 

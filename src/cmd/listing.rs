@@ -7,10 +7,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::context::Context;
-use crate::error::{Error, Result};
+use super::kind::Kind;
+use crate::error::{Error, ErrorKind};
 use crate::exit::Exit;
-use crate::facts::Label;
-use crate::output::table::{Column, Layout};
+use crate::facts::{Described, Label};
+use crate::output::table::Layout;
 
 /// What to list, and how.
 #[derive(Debug, Clone, Args)]
@@ -34,19 +35,14 @@ pub(crate) struct ListArgs {
 
 impl ListArgs {
     /// Prints the objects that match, as a table or as one JSON document.
-    pub(crate) fn print<T: Serialize>(
-        &self,
-        context: &mut Context,
-        columns: &[Column],
-        objects: Vec<T>,
-        label: fn(&T) -> &Label,
-    ) -> Result<Exit> {
-        let wanted = |object: &T| matches_any(&self.patterns, label(object).bytes());
-        let rows: Vec<Value> = objects
-            .iter()
-            .filter(|object| wanted(object))
-            .map(document)
-            .collect();
+    pub(crate) fn run<K: Kind>(&self, context: &mut Context) -> anyhow::Result<Exit> {
+        if let Some(trouble) = K::trouble() {
+            // A listing that is not what it seems is still a listing.
+            context.report(&Error::new(ErrorKind::Limit, trouble).into());
+        }
+        let objects = K::list(&context.scope)?;
+        let wanted = |object: &&K::Info| matches_any(&self.patterns, object.label().bytes());
+        let rows: Vec<Value> = objects.iter().filter(wanted).map(document).collect();
         if context.out.is_json() {
             context.out.json(&json!({ "objects": rows }))?;
         } else {
@@ -55,7 +51,7 @@ impl ListArgs {
                 no_headings: self.no_headings,
                 exact: self.bytes,
             };
-            context.out.table(columns, &rows, &layout)?;
+            context.out.table(K::COLUMNS, &rows, &layout)?;
         }
         Ok(Exit::Done)
     }
@@ -71,16 +67,17 @@ pub(crate) struct StatArgs {
 
 impl StatArgs {
     /// Prints everything known of each object that can be found.
-    pub(crate) fn print<T: Serialize>(
+    pub(crate) fn run<K: Kind>(
         &self,
         context: &mut Context,
         names: &[OsString],
-        columns: &[Column],
-        look: impl Fn(&Context, &OsString) -> Result<T>,
-    ) -> Result<Exit> {
+    ) -> anyhow::Result<Exit> {
         let mut found = Vec::new();
         let ending = context.each(names, |context, raw| {
-            found.push(document(&look(context, &raw.to_owned())?));
+            let name = context.foreign_name(raw)?;
+            let mut info = K::look(&name)?;
+            *info.label_mut() = Label::new(context.inner(&name));
+            found.push(document(&info));
             Ok(())
         });
         if context.out.is_json() {
@@ -91,7 +88,7 @@ impl StatArgs {
             if index > 0 {
                 context.out.line("")?;
             }
-            context.out.details(columns, object, self.bytes)?;
+            context.out.details(K::COLUMNS, object, self.bytes)?;
         }
         Ok(ending)
     }
@@ -109,11 +106,4 @@ pub(crate) fn matches_any(patterns: &[OsString], name: &[u8]) -> bool {
 fn document<T: Serialize>(object: &T) -> Value {
     // Our objects are structs of strings and numbers, which always have a form.
     serde_json::to_value(object).unwrap_or(Value::Null)
-}
-
-/// Reports what a listing could not look at, without failing it.
-pub(crate) fn warn(context: &Context, trouble: Option<String>) {
-    if let Some(trouble) = trouble {
-        context.report(&Error::new(crate::error::ErrorKind::Limit, trouble).into());
-    }
 }

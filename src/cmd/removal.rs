@@ -8,11 +8,11 @@ use nix::unistd::geteuid;
 use serde_json::json;
 
 use super::context::Context;
+use super::kind::Kind;
 use super::listing::matches_any;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind};
 use crate::exit::Exit;
-use crate::facts::{Facts, Label};
-use crate::name::Name;
+use crate::facts::{Described, Label};
 
 /// Which objects to remove.
 #[derive(Debug, Clone, Args)]
@@ -37,30 +37,25 @@ pub(crate) struct RemoveArgs {
 
 impl RemoveArgs {
     /// Removes by name at once, by pattern only with `--yes`.
-    pub(crate) fn run(
+    pub(crate) fn run<K: Kind>(
         &self,
         context: &mut Context,
         names: &[OsString],
-        list: impl Fn(&Context) -> Result<Vec<(Label, Facts)>>,
-        unlink: impl Fn(&Name) -> Result<()>,
-    ) -> Result<Exit> {
+    ) -> anyhow::Result<Exit> {
         if !self.all && self.patterns.is_empty() {
-            return Ok(remove(context, names, unlink));
+            return Ok(remove::<K>(context, names));
         }
-        let own = |facts: &Facts| facts.uid == geteuid().as_raw();
-        let found: Vec<OsString> = list(context)?
-            .into_iter()
-            .filter(|(label, facts)| own(facts) && matches_any(&self.patterns, label.bytes()))
-            .map(|(label, _)| OsString::from_vec(label.bytes().to_vec()))
+        let own = |info: &K::Info| info.facts().uid == geteuid().as_raw();
+        let found: Vec<OsString> = K::list(&context.scope)?
+            .iter()
+            .filter(|info| own(info) && matches_any(&self.patterns, info.label().bytes()))
+            .map(|info| OsString::from_vec(info.label().bytes().to_vec()))
             .collect();
         if found.is_empty() {
-            return Err(Error::new(
-                ErrorKind::WouldBlock,
-                "nothing of yours matches",
-            ));
+            return Err(Error::new(ErrorKind::WouldBlock, "nothing of yours matches").into());
         }
         if self.yes {
-            return Ok(remove(context, &found, unlink));
+            return Ok(remove::<K>(context, &found));
         }
         for raw in &found {
             let label = Label::new(super::context::bytes(raw));
@@ -79,10 +74,10 @@ impl RemoveArgs {
     }
 }
 
-fn remove(context: &mut Context, names: &[OsString], unlink: impl Fn(&Name) -> Result<()>) -> Exit {
+fn remove<K: Kind>(context: &mut Context, names: &[OsString]) -> Exit {
     context.each(names, |context, raw| {
         let name = context.foreign_name(raw)?;
-        unlink(&name)?;
+        K::unlink(&name)?;
         if context.out.is_json() {
             let label = Label::new(context.inner(&name));
             context

@@ -22,7 +22,7 @@ use crate::backing::{self, Access};
 use crate::deadline::{Deadline, monotonic_now};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
-use crate::facts::{Facts, Label};
+use crate::facts::{Described, Facts, Label};
 use crate::name::Name;
 use crate::size::Mode;
 use crate::sys::mapping::Mapping;
@@ -347,6 +347,20 @@ impl SemaphoreInfo {
             waiters: word.map(|word| (word >> 32) as u32),
             facts: Facts::from(&found),
         })
+    }
+}
+
+impl Described for SemaphoreInfo {
+    fn label(&self) -> &Label {
+        &self.label
+    }
+
+    fn label_mut(&mut self) -> &mut Label {
+        &mut self.label
+    }
+
+    fn facts(&self) -> &Facts {
+        &self.facts
     }
 }
 

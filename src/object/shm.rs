@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::backing::{self, Access};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
-use crate::facts::{Facts, Label};
+use crate::facts::{Described, Facts, Label};
 use crate::name::Name;
 use crate::size::{Mode, Size};
 
@@ -347,6 +347,20 @@ impl SegmentInfo {
             allocated: found.blocks() * 512,
             facts: Facts::from(&found),
         })
+    }
+}
+
+impl Described for SegmentInfo {
+    fn label(&self) -> &Label {
+        &self.label
+    }
+
+    fn label_mut(&mut self) -> &mut Label {
+        &mut self.label
+    }
+
+    fn facts(&self) -> &Facts {
+        &self.facts
     }
 }
 

@@ -37,24 +37,19 @@ pub struct Column {
     pub show: Show,
 }
 
-/// Columns that every kind ends with.
-pub const FACTS: [Column; 3] = [
-    Column {
-        key: "mode",
-        heading: "MODE",
-        show: Show::Text,
-    },
-    Column {
-        key: "uid",
-        heading: "OWNER",
-        show: Show::User,
-    },
-    Column {
-        key: "modified",
-        heading: "MODIFIED",
-        show: Show::Time,
-    },
-];
+impl Column {
+    /// A column of this key and heading.
+    pub const fn new(key: &'static str, heading: &'static str, show: Show) -> Column {
+        Column { key, heading, show }
+    }
+}
+
+/// The permission bits of an object.
+pub const MODE: Column = Column::new("mode", "MODE", Show::Text);
+/// The owner of an object.
+pub const OWNER: Column = Column::new("uid", "OWNER", Show::User);
+/// When the contents of an object changed.
+pub const MODIFIED: Column = Column::new("modified", "MODIFIED", Show::Time);
 
 /// The choices that a person has about a listing.
 #[derive(Debug, Default, Clone)]
@@ -228,7 +223,7 @@ mod tests {
             columns: Some(vec!["frob".to_owned()]),
             ..Layout::default()
         };
-        let error = chosen(&FACTS, &layout).unwrap_err();
+        let error = chosen(&[MODE, OWNER, MODIFIED], &layout).unwrap_err();
         assert_eq!(error.hint_text(), Some("columns are mode,uid,modified"));
     }
 }

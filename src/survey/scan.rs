@@ -14,7 +14,7 @@ use nix::sys::statfs::{FsType, statfs};
 
 use crate::backing;
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{Facts, Label};
+use crate::facts::{Described, Facts, Label};
 use crate::name::{Name, Scope};
 use crate::object::mq::QueueInfo;
 use crate::object::sem::SemaphoreInfo;
@@ -150,7 +150,7 @@ fn file_names(folder: &Path) -> Result<Vec<Vec<u8>>> {
 }
 
 /// Looks at each name within the scope; shows it as seen from inside.
-fn present<T: Listed>(
+fn present<T: Described>(
     names: impl IntoIterator<Item = Vec<u8>>,
     scope: &Scope,
     look: impl Fn(&Name) -> Result<T>,
@@ -162,7 +162,7 @@ fn present<T: Listed>(
         };
         match look(&Name::listed(&full)) {
             Ok(mut found) => {
-                found.relabel(shown);
+                *found.label_mut() = Label::new(shown);
                 objects.push(found);
             }
             Err(error) if error.kind() == ErrorKind::Missing => {}
@@ -170,29 +170,6 @@ fn present<T: Listed>(
         }
     }
     Ok(objects)
-}
-
-/// An entry of a listing, whose name can be shown without its scope.
-trait Listed {
-    fn relabel(&mut self, name: &[u8]);
-}
-
-impl Listed for SegmentInfo {
-    fn relabel(&mut self, name: &[u8]) {
-        self.label = Label::new(name);
-    }
-}
-
-impl Listed for SemaphoreInfo {
-    fn relabel(&mut self, name: &[u8]) {
-        self.label = Label::new(name);
-    }
-}
-
-impl Listed for QueueInfo {
-    fn relabel(&mut self, name: &[u8]) {
-        self.label = Label::new(name);
-    }
 }
 
 #[cfg(test)]

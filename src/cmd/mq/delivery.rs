@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use serde::Serialize;
 
+use super::amount::Amount;
 use super::put_back::put_back;
-use super::recv::Amount;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped_text;
 use crate::exit::Exit;

@@ -3,8 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
+use super::amount::Amount;
 use super::put_back::put_back;
-use super::recv::Amount;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::name::Name;

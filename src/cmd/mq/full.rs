@@ -4,6 +4,8 @@ use std::ffi::OsString;
 
 use clap::Args;
 
+use super::Queues;
+
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::exit::Exit;
@@ -25,7 +27,7 @@ See also: mq_overview(7), ipc-mq-empty(1), ipc-mq-send(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Full {
     /// Name of the queue
-    #[arg(value_name = "NAME", add = complete::queues())]
+    #[arg(value_name = "NAME", add = complete::names::<Queues>())]
     name: OsString,
 }
 

@@ -2,11 +2,10 @@
 
 use clap::Args;
 
-use super::COLUMNS;
+use super::Queues;
 use crate::cmd::context::Context;
 use crate::cmd::listing::ListArgs;
 use crate::exit::Exit;
-use crate::survey::scan;
 
 const MORE: &str = "\
 Examples:
@@ -33,9 +32,6 @@ pub(crate) struct Ls {
 
 impl Ls {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        let found = scan::queues(&context.scope)?;
-        Ok(self
-            .list
-            .print(context, &COLUMNS, found, |one| &one.label)?)
+        self.list.run::<Queues>(context)
     }
 }

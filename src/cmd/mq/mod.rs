@@ -3,18 +3,21 @@
 use clap::{Args, Subcommand};
 
 use super::context::Context;
+use super::kind::Kind;
 use super::leaf::{self, Parsed};
 use super::options::NewMode;
 use crate::error::{ErrorKind, Result};
 use crate::exit::Exit;
-use crate::name::Name;
-use crate::object::mq::{Access, Geometry, Queue};
-use crate::output::table::{Column, Show};
+use crate::name::{Name, Scope};
+use crate::object::mq::{Access, Geometry, Queue, QueueInfo};
+use crate::output::table::{Column, MODE, MODIFIED, OWNER, Show};
 use crate::output::tell;
 use crate::process::blocked::Blocked;
 use crate::process::spawn::Spawn;
 use crate::size::Size;
+use crate::survey::scan;
 
+mod amount;
 mod create;
 mod delivery;
 mod empty;
@@ -103,45 +106,42 @@ impl Verb {
     }
 }
 
-/// The columns of a listing, and how details are shown.
-const COLUMNS: [Column; 9] = {
-    let [mode, owner, modified] = crate::output::table::FACTS;
-    [
-        Column {
-            key: "name",
-            heading: "NAME",
-            show: Show::Text,
-        },
-        Column {
-            key: "messages",
-            heading: "MESSAGES",
-            show: Show::Number,
-        },
-        Column {
-            key: "max_messages",
-            heading: "MAX",
-            show: Show::Number,
-        },
-        Column {
-            key: "max_size",
-            heading: "SIZE",
-            show: Show::Bytes,
-        },
-        Column {
-            key: "bytes",
-            heading: "BYTES",
-            show: Show::Bytes,
-        },
-        mode,
-        owner,
-        modified,
-        Column {
-            key: "status",
-            heading: "STATUS",
-            show: Show::Text,
-        },
-    ]
-};
+/// The kind of object that this noun is about.
+struct Queues;
+
+impl Kind for Queues {
+    type Info = QueueInfo;
+
+    const COLUMNS: &'static [Column] = &[
+        Column::new("name", "NAME", Show::Text),
+        Column::new("messages", "MESSAGES", Show::Number),
+        Column::new("max_messages", "MAX", Show::Number),
+        Column::new("max_size", "SIZE", Show::Bytes),
+        Column::new("bytes", "BYTES", Show::Bytes),
+        MODE,
+        OWNER,
+        MODIFIED,
+        Column::new("status", "STATUS", Show::Text),
+    ];
+
+    fn look(name: &Name) -> Result<QueueInfo> {
+        QueueInfo::look(name)
+    }
+
+    fn list(scope: &Scope) -> Result<Vec<QueueInfo>> {
+        scan::queues(scope)
+    }
+
+    fn unlink(name: &Name) -> Result<()> {
+        Queue::unlink(name)
+    }
+
+    fn describe(info: &QueueInfo) -> String {
+        let depth = info.messages.zip(info.max_messages);
+        let depth = depth.map(|(now, most)| format!("{now} of {most} messages"));
+        depth.unwrap_or_else(|| info.status.to_owned())
+    }
+}
 
 /// The geometry of a new queue.
 #[derive(Debug, Clone, Args)]

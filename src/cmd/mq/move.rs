@@ -6,8 +6,8 @@ use std::num::NonZeroU64;
 use clap::Args;
 use serde_json::json;
 
-use super::OrCreate;
 use super::put_back::put_back;
+use super::{OrCreate, Queues};
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::cmd::options::Waiting;
@@ -42,11 +42,11 @@ See also: mq_overview(7), ipc-mq-create(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Move {
     /// Name of the queue to take from
-    #[arg(value_name = "SOURCE", add = complete::queues())]
+    #[arg(value_name = "SOURCE", add = complete::names::<Queues>())]
     source: OsString,
 
     /// Name of the queue to send to
-    #[arg(value_name = "DESTINATION", add = complete::queues())]
+    #[arg(value_name = "DESTINATION", add = complete::names::<Queues>())]
     destination: OsString,
 
     /// Move at most this many messages

@@ -5,9 +5,10 @@ use std::num::NonZeroU64;
 
 use clap::Args;
 
-use super::OrCreate;
+use super::amount::Amount;
 use super::delivery::{Delivery, Form};
 use super::execution;
+use super::{OrCreate, Queues};
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::cmd::options::Waiting;
@@ -52,7 +53,7 @@ See also: mq_overview(7), mq_receive(3), ipc-mq-send(1), ipc-mq-watch(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Recv {
     /// Name of the queue
-    #[arg(value_name = "NAME", add = complete::queues())]
+    #[arg(value_name = "NAME", add = complete::names::<Queues>())]
     name: OsString,
 
     /// Take this many messages
@@ -97,20 +98,6 @@ pub(crate) struct Recv {
     /// The command and its arguments, after --exec
     #[arg(value_name = "CMD", last = true, requires = "exec")]
     command: Vec<OsString>,
-}
-
-/// How many messages to take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Amount {
-    Count(u64),
-    Drain,
-    Follow,
-}
-
-impl Amount {
-    pub(super) fn is_reached(self, taken: u64) -> bool {
-        matches!(self, Amount::Count(count) if taken >= count)
-    }
 }
 
 impl Recv {

@@ -4,12 +4,12 @@ use std::ffi::OsString;
 
 use clap::Args;
 
+use super::Queues;
+
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::cmd::removal::RemoveArgs;
 use crate::exit::Exit;
-use crate::object::mq::Queue;
-use crate::survey::scan;
 
 const MORE: &str = "\
 Examples:
@@ -33,7 +33,7 @@ See also: mq_overview(7), mq_unlink(3), ipc-mq-ls(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Rm {
     /// Names of the queues
-    #[arg(id = "name", value_name = "NAME", add = complete::queues())]
+    #[arg(id = "name", value_name = "NAME", add = complete::names::<Queues>())]
     names: Vec<OsString>,
 
     #[command(flatten)]
@@ -42,15 +42,6 @@ pub(crate) struct Rm {
 
 impl Rm {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        let list = |context: &Context| {
-            let found = scan::queues(&context.scope)?;
-            Ok(found
-                .into_iter()
-                .map(|one| (one.label, one.facts))
-                .collect())
-        };
-        Ok(self
-            .removal
-            .run(context, &self.names, list, Queue::unlink)?)
+        self.removal.run::<Queues>(context, &self.names)
     }
 }

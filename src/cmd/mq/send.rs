@@ -6,7 +6,7 @@ use std::io::Read;
 use clap::Args;
 use serde_json::json;
 
-use super::OrCreate;
+use super::{OrCreate, Queues};
 use crate::cmd::complete;
 use crate::cmd::context::{self, Context};
 use crate::cmd::options::{Source, Waiting};
@@ -43,7 +43,7 @@ See also: mq_overview(7), mq_send(3), ipc-mq-recv(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Send {
     /// Name of the queue
-    #[arg(value_name = "NAME", add = complete::queues())]
+    #[arg(value_name = "NAME", add = complete::names::<Queues>())]
     name: OsString,
 
     /// The messages; - or none at all is standard input

@@ -4,13 +4,11 @@ use std::ffi::OsString;
 
 use clap::Args;
 
-use super::COLUMNS;
+use super::Queues;
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::cmd::listing::StatArgs;
 use crate::exit::Exit;
-use crate::facts::Label;
-use crate::object::mq::QueueInfo;
 
 const MORE: &str = "\
 Examples:
@@ -34,7 +32,7 @@ See also: mq_overview(7), ipc-mq-ls(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Stat {
     /// Names of the queues
-    #[arg(value_name = "NAME", required = true, add = complete::queues())]
+    #[arg(value_name = "NAME", required = true, add = complete::names::<Queues>())]
     names: Vec<OsString>,
 
     #[command(flatten)]
@@ -43,14 +41,6 @@ pub(crate) struct Stat {
 
 impl Stat {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        let ending = self
-            .stat
-            .print(context, &self.names, &COLUMNS, |context, raw| {
-                let name = context.foreign_name(raw)?;
-                let mut info = QueueInfo::look(&name)?;
-                info.label = Label::new(context.inner(&name));
-                Ok(info)
-            })?;
-        Ok(ending)
+        self.stat.run::<Queues>(context, &self.names)
     }
 }

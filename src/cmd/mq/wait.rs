@@ -4,6 +4,8 @@ use std::ffi::OsString;
 
 use clap::Args;
 
+use super::Queues;
+
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::cmd::options::Waiting;
@@ -31,7 +33,7 @@ See also: mq_overview(7), ipc-mq-recv(1), ipc-mq-watch(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Wait {
     /// Name of the queue
-    #[arg(value_name = "NAME", add = complete::queues())]
+    #[arg(value_name = "NAME", add = complete::names::<Queues>())]
     name: OsString,
 
     #[command(flatten)]

@@ -5,6 +5,8 @@ use std::num::NonZeroU64;
 use std::os::unix::ffi::OsStrExt;
 
 use clap::Args;
+
+use super::Queues;
 use nix::sys::signal::Signal;
 
 use crate::cmd::complete;
@@ -49,7 +51,7 @@ See also: mq_overview(7), mq_notify(3), ipc-mq-wait(1), ipc-mq-recv(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Watch {
     /// Name of the queue
-    #[arg(value_name = "NAME", add = complete::queues())]
+    #[arg(value_name = "NAME", add = complete::names::<Queues>())]
     name: OsString,
 
     /// End after the command ran this many times

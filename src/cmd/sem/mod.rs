@@ -3,13 +3,16 @@
 use clap::Subcommand;
 
 use super::context::Context;
+use super::kind::Kind;
 use super::leaf::{self, Parsed};
+use crate::backing;
 use crate::error::{ErrorKind, Result};
 use crate::exit::Exit;
-use crate::name::Name;
-use crate::object::sem::Semaphore;
-use crate::output::table::{Column, Show};
+use crate::name::{Name, Scope};
+use crate::object::sem::{Semaphore, SemaphoreInfo};
+use crate::output::table::{Column, MODE, MODIFIED, OWNER, Show};
 use crate::size::Mode;
+use crate::survey::scan;
 
 mod acquire;
 mod create;
@@ -78,35 +81,43 @@ impl Verb {
     }
 }
 
-/// The columns of a listing, and how details are shown.
-const COLUMNS: [Column; 7] = {
-    let [mode, owner, modified] = crate::output::table::FACTS;
-    [
-        Column {
-            key: "name",
-            heading: "NAME",
-            show: Show::Text,
-        },
-        Column {
-            key: "value",
-            heading: "VALUE",
-            show: Show::Number,
-        },
-        Column {
-            key: "waiters",
-            heading: "WAITERS",
-            show: Show::Number,
-        },
-        mode,
-        owner,
-        modified,
-        Column {
-            key: "status",
-            heading: "STATUS",
-            show: Show::Text,
-        },
-    ]
-};
+/// The kind of object that this noun is about.
+struct Semaphores;
+
+impl Kind for Semaphores {
+    type Info = SemaphoreInfo;
+
+    const COLUMNS: &'static [Column] = &[
+        Column::new("name", "NAME", Show::Text),
+        Column::new("value", "VALUE", Show::Number),
+        Column::new("waiters", "WAITERS", Show::Number),
+        MODE,
+        OWNER,
+        MODIFIED,
+        Column::new("status", "STATUS", Show::Text),
+    ];
+
+    fn look(name: &Name) -> Result<SemaphoreInfo> {
+        SemaphoreInfo::look(name)
+    }
+
+    fn list(scope: &Scope) -> Result<Vec<SemaphoreInfo>> {
+        scan::semaphores(scope)
+    }
+
+    fn unlink(name: &Name) -> Result<()> {
+        Semaphore::unlink(name)
+    }
+
+    fn describe(info: &SemaphoreInfo) -> String {
+        let value = info.value.map(|value| format!("value {value}"));
+        value.unwrap_or_else(|| info.status.clone())
+    }
+
+    fn trouble() -> Option<String> {
+        backing::trouble()
+    }
+}
 
 /// Opens a semaphore, or makes it with this value when that was asked for.
 fn open_or_create(name: &Name, create: Option<u32>, mode: Mode) -> Result<Semaphore> {

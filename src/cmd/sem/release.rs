@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::Args;
 use serde_json::json;
 
-use super::open_or_create;
+use super::{Semaphores, open_or_create};
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::cmd::options::NewMode;
@@ -35,7 +35,7 @@ See also: sem_overview(7), sem_post(3), ipc-sem-acquire(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Release {
     /// Name of the semaphore
-    #[arg(value_name = "NAME", add = complete::semaphores())]
+    #[arg(value_name = "NAME", add = complete::names::<Semaphores>())]
     name: OsString,
 
     /// Give this many units

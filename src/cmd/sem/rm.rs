@@ -4,12 +4,12 @@ use std::ffi::OsString;
 
 use clap::Args;
 
+use super::Semaphores;
+
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::cmd::removal::RemoveArgs;
 use crate::exit::Exit;
-use crate::object::sem::Semaphore;
-use crate::survey::scan;
 
 const MORE: &str = "\
 Examples:
@@ -33,7 +33,7 @@ See also: sem_overview(7), sem_unlink(3), ipc-sem-ls(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Rm {
     /// Names of the semaphores
-    #[arg(id = "name", value_name = "NAME", add = complete::semaphores())]
+    #[arg(id = "name", value_name = "NAME", add = complete::names::<Semaphores>())]
     names: Vec<OsString>,
 
     #[command(flatten)]
@@ -42,15 +42,6 @@ pub(crate) struct Rm {
 
 impl Rm {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        let list = |context: &Context| {
-            let found = scan::semaphores(&context.scope)?;
-            Ok(found
-                .into_iter()
-                .map(|one| (one.label, one.facts))
-                .collect())
-        };
-        Ok(self
-            .removal
-            .run(context, &self.names, list, Semaphore::unlink)?)
+        self.removal.run::<Semaphores>(context, &self.names)
     }
 }

@@ -4,13 +4,11 @@ use std::ffi::OsString;
 
 use clap::Args;
 
-use super::COLUMNS;
+use super::Semaphores;
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::cmd::listing::StatArgs;
 use crate::exit::Exit;
-use crate::facts::Label;
-use crate::object::sem::SemaphoreInfo;
 
 const MORE: &str = "\
 Examples:
@@ -33,7 +31,7 @@ See also: sem_overview(7), ipc-sem-ls(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Stat {
     /// Names of the semaphores
-    #[arg(value_name = "NAME", required = true, add = complete::semaphores())]
+    #[arg(value_name = "NAME", required = true, add = complete::names::<Semaphores>())]
     names: Vec<OsString>,
 
     #[command(flatten)]
@@ -42,14 +40,6 @@ pub(crate) struct Stat {
 
 impl Stat {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        let ending = self
-            .stat
-            .print(context, &self.names, &COLUMNS, |context, raw| {
-                let name = context.foreign_name(raw)?;
-                let mut info = SemaphoreInfo::look(&name)?;
-                info.label = Label::new(context.inner(&name));
-                Ok(info)
-            })?;
-        Ok(ending)
+        self.stat.run::<Semaphores>(context, &self.names)
     }
 }

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 
 use clap::Args;
+
+use super::Semaphores;
 use serde_json::json;
 
 use crate::cmd::complete;
@@ -29,7 +31,7 @@ See also: sem_overview(7), sem_getvalue(3), ipc-sem-stat(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Value {
     /// Name of the semaphore
-    #[arg(value_name = "NAME", add = complete::semaphores())]
+    #[arg(value_name = "NAME", add = complete::names::<Semaphores>())]
     name: OsString,
 }
 

@@ -2,12 +2,10 @@
 
 use clap::Args;
 
-use super::COLUMNS;
-use crate::backing;
+use super::Segments;
 use crate::cmd::context::Context;
-use crate::cmd::listing::{ListArgs, warn};
+use crate::cmd::listing::ListArgs;
 use crate::exit::Exit;
-use crate::survey::scan;
 
 const MORE: &str = "\
 Examples:
@@ -33,10 +31,6 @@ pub(crate) struct Ls {
 
 impl Ls {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        warn(context, backing::trouble());
-        let found = scan::segments(&context.scope)?;
-        Ok(self
-            .list
-            .print(context, &COLUMNS, found, |one| &one.label)?)
+        self.list.run::<Segments>(context)
     }
 }

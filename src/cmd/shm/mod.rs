@@ -3,9 +3,16 @@
 use clap::Subcommand;
 
 use super::context::Context;
+use super::kind::Kind;
 use super::leaf::{self, Parsed};
+use crate::backing;
+use crate::error::Result;
 use crate::exit::Exit;
-use crate::output::table::{Column, Show};
+use crate::name::{Name, Scope};
+use crate::object::shm::{Segment, SegmentInfo};
+use crate::output::table::{Column, MODE, MODIFIED, OWNER, Show};
+use crate::size::Size;
+use crate::survey::scan;
 
 mod create;
 mod ls;
@@ -72,32 +79,39 @@ impl Verb {
     }
 }
 
-/// The columns of a listing, and how details are shown.
-const COLUMNS: [Column; 7] = {
-    let [mode, owner, modified] = crate::output::table::FACTS;
-    [
-        Column {
-            key: "name",
-            heading: "NAME",
-            show: Show::Text,
-        },
-        Column {
-            key: "size",
-            heading: "SIZE",
-            show: Show::Bytes,
-        },
-        Column {
-            key: "allocated",
-            heading: "USED",
-            show: Show::Bytes,
-        },
-        mode,
-        owner,
-        modified,
-        Column {
-            key: "status",
-            heading: "STATUS",
-            show: Show::Text,
-        },
-    ]
-};
+/// The kind of object that this noun is about.
+struct Segments;
+
+impl Kind for Segments {
+    type Info = SegmentInfo;
+
+    const COLUMNS: &'static [Column] = &[
+        Column::new("name", "NAME", Show::Text),
+        Column::new("size", "SIZE", Show::Bytes),
+        Column::new("allocated", "USED", Show::Bytes),
+        MODE,
+        OWNER,
+        MODIFIED,
+        Column::new("status", "STATUS", Show::Text),
+    ];
+
+    fn look(name: &Name) -> Result<SegmentInfo> {
+        SegmentInfo::look(name)
+    }
+
+    fn list(scope: &Scope) -> Result<Vec<SegmentInfo>> {
+        scan::segments(scope)
+    }
+
+    fn unlink(name: &Name) -> Result<()> {
+        Segment::unlink(name)
+    }
+
+    fn describe(info: &SegmentInfo) -> String {
+        format!("{} bytes", Size(info.size))
+    }
+
+    fn trouble() -> Option<String> {
+        backing::trouble()
+    }
+}

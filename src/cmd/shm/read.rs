@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use clap::Args;
+
+use super::Segments;
 use nix::errno::Errno;
 use serde::Serialize;
 
@@ -44,7 +46,7 @@ See also: shm_overview(7), ipc-shm-write(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Read {
     /// Names of the segments
-    #[arg(value_name = "NAME", required = true, add = complete::segments())]
+    #[arg(value_name = "NAME", required = true, add = complete::names::<Segments>())]
     names: Vec<OsString>,
 
     /// Start at this byte

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 
 use clap::Args;
+
+use super::Segments;
 use serde_json::json;
 
 use crate::backing::Access;
@@ -33,7 +35,7 @@ See also: shm_overview(7), ftruncate(2), ipc-shm-create(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Resize {
     /// Name of the segment
-    #[arg(value_name = "NAME", add = complete::segments())]
+    #[arg(value_name = "NAME", add = complete::names::<Segments>())]
     name: OsString,
 
     /// The new size: 4096, 4K, 1MiB (of 1024), 1MB (of 1000)

@@ -4,12 +4,12 @@ use std::ffi::OsString;
 
 use clap::Args;
 
+use super::Segments;
+
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::cmd::removal::RemoveArgs;
 use crate::exit::Exit;
-use crate::object::shm::Segment;
-use crate::survey::scan;
 
 const MORE: &str = "\
 Examples:
@@ -32,7 +32,7 @@ See also: shm_overview(7), shm_unlink(3), ipc-shm-ls(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Rm {
     /// Names of the segments
-    #[arg(id = "name", value_name = "NAME", add = complete::segments())]
+    #[arg(id = "name", value_name = "NAME", add = complete::names::<Segments>())]
     names: Vec<OsString>,
 
     #[command(flatten)]
@@ -41,15 +41,6 @@ pub(crate) struct Rm {
 
 impl Rm {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        let list = |context: &Context| {
-            let found = scan::segments(&context.scope)?;
-            Ok(found
-                .into_iter()
-                .map(|one| (one.label, one.facts))
-                .collect())
-        };
-        Ok(self
-            .removal
-            .run(context, &self.names, list, Segment::unlink)?)
+        self.removal.run::<Segments>(context, &self.names)
     }
 }

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 
 use clap::Args;
+
+use super::Segments;
 use serde_json::json;
 
 use crate::backing::Access;
@@ -42,7 +44,7 @@ See also: shm_overview(7), ipc-shm-read(1), ipc-shm-resize(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Write {
     /// Name of the segment
-    #[arg(value_name = "NAME", add = complete::segments())]
+    #[arg(value_name = "NAME", add = complete::names::<Segments>())]
     name: OsString,
 
     /// The bytes; - or none at all is standard input

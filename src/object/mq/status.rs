@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Access, Geometry, Queue};
 use crate::error::{Error, Result};
-use crate::facts::{Facts, Label};
+use crate::facts::{Described, Facts, Label};
 use crate::name::Name;
 
 /// A process that waits for the kernel to tell it of a message.
@@ -97,6 +97,20 @@ impl QueueInfo {
             notify: None,
             facts,
         }
+    }
+}
+
+impl Described for QueueInfo {
+    fn label(&self) -> &Label {
+        &self.label
+    }
+
+    fn label_mut(&mut self) -> &mut Label {
+        &mut self.label
+    }
+
+    fn facts(&self) -> &Facts {
+        &self.facts
     }
 }
 

@@ -1,0 +1,34 @@
+//! What `ls`, `stat`, `rm` and completion need to know of a kind of object.
+
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::facts::Described;
+use crate::name::{Name, Scope};
+use crate::output::table::Column;
+
+/// A kind of object, as those verbs see it that all kinds have in common.
+pub(crate) trait Kind {
+    /// What can be seen of one object.
+    type Info: Described + Serialize;
+
+    /// The columns of a listing, and how details are shown.
+    const COLUMNS: &'static [Column];
+
+    /// Looks at one object.
+    fn look(name: &Name) -> Result<Self::Info>;
+
+    /// Looks at all objects within a scope.
+    fn list(scope: &Scope) -> Result<Vec<Self::Info>>;
+
+    /// Removes one object.
+    fn unlink(name: &Name) -> Result<()>;
+
+    /// A few words beside the name, where a shell shows descriptions.
+    fn describe(info: &Self::Info) -> String;
+
+    /// What is wrong with the place where such objects live, if something is.
+    fn trouble() -> Option<String> {
+        None
+    }
+}
