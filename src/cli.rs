@@ -107,8 +107,8 @@ pub fn command() -> clap::Command {
 /// Runs the program: parses, dispatches, prints what went wrong.
 pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
-    if std::env::var_os(completions::VARIABLE).is_some() {
-        return completions::answer(command);
+    if let Some(answered) = completions::answer(&words, command) {
+        return answered;
     }
     let exit = match parse(&words) {
         Ok((global, noun)) => run(global, noun),

@@ -85,6 +85,7 @@ pub(crate) struct Recv {
     /// fails, the message goes back to the tail of its priority and ipc ends with
     /// the exit code of CMD.
     #[arg(long, value_name = "CMD", num_args = 0.., allow_hyphen_values = true)]
+    #[arg(add = complete::commands())]
     #[arg(conflicts_with_all = ["newline", "null"])]
     exec: Option<Vec<OsString>>,
 
@@ -96,7 +97,7 @@ pub(crate) struct Recv {
     or_create: OrCreate,
 
     /// The command and its arguments, after --exec
-    #[arg(value_name = "CMD", last = true, requires = "exec")]
+    #[arg(value_name = "CMD", last = true, requires = "exec", add = complete::commands())]
     command: Vec<OsString>,
 }
 

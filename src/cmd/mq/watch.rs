@@ -66,7 +66,7 @@ pub(crate) struct Watch {
     keep_going: bool,
 
     /// The command and its arguments
-    #[arg(value_name = "CMD", last = true, required = true)]
+    #[arg(value_name = "CMD", last = true, required = true, add = complete::commands())]
     command: Vec<OsString>,
 }
 
