@@ -93,7 +93,7 @@ impl Noun {
             Noun::Sem(verb) => verb.run(context),
             Noun::Mq(verb) => verb.run(context),
             Noun::Demo(demo) => demo.run(context),
-            Noun::Man(man) => man.run(context),
+            Noun::Man(man) => man.run(context, &command()),
             Noun::Completions(completions) => completions.run(context),
         }
     }

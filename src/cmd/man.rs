@@ -1,15 +1,19 @@
 //! `ipc man`.
 
-use std::ffi::OsString;
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use clap::Args;
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use include_dir::{Dir, include_dir};
+use nix::sys::signal::SigSet;
 
 use super::context::Context;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escaped;
 use crate::exit::Exit;
+use crate::process::spawn::in_memory;
+use crate::sys::exec;
 
 static PAGES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/man");
 
@@ -36,7 +40,7 @@ See also: ipc(1), ipc(7), man(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Man {
     /// The page: a command such as mq send, or 7 for the concepts
-    #[arg(value_name = "PAGE", conflicts_with = "list")]
+    #[arg(value_name = "PAGE", conflicts_with = "list", add = ArgValueCandidates::new(candidates))]
     page: Vec<String>,
 
     /// Print the names of all pages
@@ -49,56 +53,84 @@ pub(crate) struct Man {
 }
 
 impl Man {
-    pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
+    pub(crate) fn run(self, context: &mut Context, tree: &clap::Command) -> anyhow::Result<Exit> {
         if self.list {
-            let mut names: Vec<_> = PAGES
-                .files()
-                .filter_map(|file| file.path().to_str())
-                .collect();
-            names.sort_unstable();
-            for name in names {
+            for name in names() {
                 context.out.line(name)?;
             }
             return Ok(Exit::Done);
         }
-        let page = self.contents()?;
-        if self.roff || !show(page)? {
-            context.out.stdout().write(page)?;
+        let page = self.contents(tree)?;
+        if !self.roff {
+            // Does not come back where there is a viewer.
+            view(page)?;
         }
+        context.out.stdout().write(page)?;
         Ok(Exit::Done)
     }
 
-    fn contents(&self) -> Result<&'static [u8], Error> {
-        let words = self.page.iter().filter(|word| *word != "ipc");
-        let joined: String = words.map(|word| format!("-{word}")).collect();
-        let joined = joined.replace("-ipc-", "-").replace("-ipc", "");
-        let name = match joined.as_str() {
-            "-7" | ".7" => "ipc.7".to_owned(),
-            rest => format!("ipc{}.1", rest.trim_end_matches(".1")),
-        };
-        PAGES
-            .get_file(&name)
-            .map(include_dir::File::contents)
-            .ok_or_else(|| {
-                Error::new(ErrorKind::Missing, "no such page")
-                    .about(crate::escape::escaped(name.as_bytes()))
-                    .hint("ipc man --list")
-            })
+    fn contents(&self, tree: &clap::Command) -> Result<&'static [u8]> {
+        let words: Vec<&str> = self.page.iter().map(String::as_str).collect();
+        let page = file_of(&words, tree).and_then(|name| PAGES.get_file(name));
+        page.map(include_dir::File::contents).ok_or_else(|| {
+            Error::new(ErrorKind::Missing, "there is no such page")
+                .about(escaped(self.page.join(" ").as_bytes()))
+                .hint("ipc man --list")
+        })
     }
 }
 
-/// Shows a page by man(1); says whether there was one.
-fn show(page: &[u8]) -> anyhow::Result<bool> {
-    let viewer = Command::new("man")
-        .args([OsString::from("-l"), OsString::from("-")])
-        .stdin(Stdio::piped())
-        .spawn();
-    let Ok(mut viewer) = viewer else {
-        return Ok(false);
+/// The file of a page: `mq send`, `ipc mq send`, `mq-send`, `ipc-mq-send.1` and
+/// `1 ipc-mq-send` are the same, and so are the aliases of a verb.
+fn file_of(words: &[&str], tree: &clap::Command) -> Option<String> {
+    let (section, words) = match words {
+        [section @ ("1" | "7"), rest @ ..] => (*section, rest),
+        words => ("1", words),
     };
-    if let Some(mut input) = viewer.stdin.take() {
-        // A viewer that is left early closes its input; that is no failure.
-        let _ = input.write_all(page);
+    let joined = words.join("-");
+    let (name, section) = match joined.rsplit_once('.') {
+        Some((name, section @ ("1" | "7"))) => (name, section),
+        _ => (joined.as_str(), section),
+    };
+    let below = name.strip_prefix("ipc").unwrap_or(name);
+    let mut command = tree.clone();
+    let mut file = String::from("ipc");
+    for word in below.split('-').filter(|word| !word.is_empty()) {
+        // What a command has below it is not there before this.
+        command.build();
+        command = command.find_subcommand(word)?.clone();
+        file = format!("{file}-{}", command.get_name());
     }
-    Ok(viewer.wait()?.success())
+    Some(format!("{file}.{section}"))
+}
+
+/// The names of all pages, sorted.
+fn names() -> Vec<&'static str> {
+    let files = PAGES.files().filter_map(|file| file.path().to_str());
+    let mut names: Vec<_> = files.collect();
+    names.sort_unstable();
+    names
+}
+
+fn candidates() -> Vec<CompletionCandidate> {
+    let pages = names().into_iter().map(|name| match name {
+        "ipc.1" => "ipc",
+        "ipc.7" => "7",
+        _ => name.trim_start_matches("ipc-").trim_end_matches(".1"),
+    });
+    pages.map(CompletionCandidate::new).collect()
+}
+
+/// Becomes man(1) with the page; comes back only where there is none.
+///
+/// In place, so that the pager alone is at the terminal and ends as it ends.
+fn view(page: &[u8]) -> Result<()> {
+    let mut viewer = Command::new("man");
+    viewer.args(["-l", "-"]).stdin(in_memory(page)?);
+    let mask = SigSet::thread_get_mask().map_err(Error::os)?;
+    exec::as_the_caller(&mut viewer, mask, &[0]);
+    match Error::os(viewer.exec()) {
+        error if error.kind() == ErrorKind::Missing => Ok(()),
+        error => Err(error.about("man")),
+    }
 }

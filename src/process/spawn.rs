@@ -118,7 +118,7 @@ fn is_about_the_command(error: &Error) -> bool {
 }
 
 /// A file without a name that holds `bytes`: it cannot block like a pipe.
-fn in_memory(bytes: &[u8]) -> Result<File> {
+pub(crate) fn in_memory(bytes: &[u8]) -> Result<File> {
     let file = memfd_create(c"ipc-input", MFdFlags::MFD_CLOEXEC).map_err(Error::os)?;
     let mut file = File::from(file);
     file.write_all(bytes).map_err(Error::os)?;
