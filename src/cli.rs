@@ -42,6 +42,10 @@ struct Cli {
 )]
 enum Noun {
     /// Shared memory: segments of bytes under a name
+    ///
+    /// A segment is a file of /dev/shm. Programs map it, and what one writes all others
+    /// see at once. It lives until it is removed or the machine starts anew, whoever
+    /// made it. Nothing orders those who write at the same time: take a semaphore.
     #[command(
         subcommand,
         arg_required_else_help = true,
@@ -51,6 +55,11 @@ enum Noun {
     Shm(shm::Verb),
 
     /// Semaphores: counting units that processes take and give
+    ///
+    /// The same objects that sem_open(3) of a 64-bit glibc program opens, and Python
+    /// with it. Whoever takes a unit while there is none waits until somebody gives
+    /// one. A unit has no owner: when its taker is killed, it is gone until somebody
+    /// gives it back.
     #[command(
         subcommand,
         arg_required_else_help = true,
@@ -60,6 +69,11 @@ enum Noun {
     Sem(sem::Verb),
 
     /// Message queues: messages with priorities, whole and in order
+    ///
+    /// A queue belongs to the kernel and holds as many messages of as many bytes as
+    /// was said when it was made. The highest priority comes out first, and within
+    /// one the oldest. Senders wait while it is full, receivers while it is empty. A
+    /// queue lives until it is removed or the machine starts anew.
     #[command(
         subcommand,
         arg_required_else_help = true,
@@ -208,9 +222,24 @@ fn explain(refusal: &clap::Error) -> Exit {
     }
 }
 
-/// The end of `ipc --help`: the exit codes, from the one table.
+const EXAMPLES: &str = "\
+Examples:
+  ipc mq create jobs && ipc mq send jobs 'build main'
+      Makes a queue and sends a message.
+  job=$(ipc mq recv jobs --timeout 10s) || exit
+      Takes it in another shell, or gives up.
+  ipc sem acquire printer --create && { lpr page; ipc sem release printer; }
+      Prints alone.
+  date | ipc shm write now --create --truncate; ipc shm read now
+      Keeps a line in shared memory and reads it.
+  ipc man mq send
+      Shows the manual of a command.
+
+";
+
+/// The end of `ipc --help`: examples, and the exit codes from the one table.
 fn more() -> String {
-    let mut text = String::from("Exit status:\n");
+    let mut text = format!("{EXAMPLES}Exit status:\n");
     for (code, meaning) in TABLE {
         text.push_str(&format!("  {code:<9}{meaning}\n"));
     }
