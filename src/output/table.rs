@@ -6,10 +6,10 @@ use comfy_table::{Cell, CellAlignment, Table, presets};
 use serde_json::Value;
 
 use super::Output;
+use crate::accounts::Accounts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::size::Size;
-use crate::survey::accounts::Accounts;
 
 /// How the values of a column are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
