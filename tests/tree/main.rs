@@ -20,8 +20,10 @@ mod completions;
 mod help;
 mod lint;
 mod page;
+mod paths;
 mod roff;
 mod synopsis;
+mod verbs;
 
 /// The version, and the day that pages of this version show. A release changes both.
 const RELEASE: (&str, &str) = ("0.1.0", "2026-11-21");
