@@ -15,6 +15,7 @@ mod sandbox;
 
 mod demo;
 mod examples;
+mod man;
 mod mq;
 mod readme;
 mod sem;

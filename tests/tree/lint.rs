@@ -75,6 +75,8 @@ fn every_reference_to_a_page_of_ours_leads_somewhere() {
     let pages = pages();
     for page in &pages {
         let text = std::fs::read_to_string(page).unwrap().replace("\\-", "-");
+        // The other way to write a reference.
+        let text = text.replace(".BR ", "\\fB").replace(" (", "\\fR(");
         for found in text.split("\\fB").skip(1) {
             let Some((name, rest)) = found.split_once("\\fR(") else {
                 continue;

@@ -98,6 +98,9 @@ fn every_page_of_the_manual_is_current() {
         .collect();
     // Written by hand: anything that is there is what it should be.
     let concepts = std::fs::read_to_string(root().join("man/ipc.7")).unwrap();
+    let (version, day) = RELEASE;
+    let heading = format!(".TH IPC 7 {day} \"ipc {version}\"");
+    assert!(concepts.contains(&heading), "ipc.7 has no line {heading}");
     pages.push((PathBuf::from("man/ipc.7"), concepts));
     committed::check("man", &pages);
 }
