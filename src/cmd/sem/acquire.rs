@@ -34,8 +34,8 @@ See also: sem_overview(7), sem_wait(3), ipc-sem-release(1)";
 /// Take units of a semaphore, waiting for them
 ///
 /// A plain POSIX semaphore has no owner: the unit of a process that is killed
-/// before it releases is lost. Where that matters, use a lock with slots, which
-/// frees itself when its owner dies.
+/// before it releases is lost. Where that matters, use flock(1): the kernel frees
+/// its lock when the holder dies.
 ///
 /// Several units are collected one by one; collectors take turns, so that two
 /// of them cannot block each other. A wait that fails gives back what it took,
