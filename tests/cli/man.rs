@@ -90,3 +90,15 @@ fn a_page_is_shown_by_man() {
         "{text}"
     );
 }
+
+#[test]
+fn a_page_can_be_read_without_man() {
+    let sb = Sandbox::new();
+    let run = sb.ipc(["man", "mq", "recv"]).env("PATH", sb.folder()).run();
+    let text = String::from_utf8(run.ok().stdout.clone()).unwrap();
+    assert!(text.starts_with("IPC-MQ-RECV(1)\n\nNAME\n"), "{text}");
+    assert!(
+        text.contains("\n       --drain\n              Take what is there and end;"),
+        "{text}"
+    );
+}

@@ -8,12 +8,15 @@ use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use include_dir::{Dir, include_dir};
 use nix::sys::signal::SigSet;
 
+use self::plain::plain;
 use super::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::process::spawn::in_memory;
 use crate::sys::exec;
+
+mod plain;
 
 static PAGES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/man");
 
@@ -35,7 +38,8 @@ See also: ipc(1), ipc(7), man(1)";
 
 /// Show a page of the manual that is inside the binary
 ///
-/// The page goes through man(1) where that is installed; --roff prints its source.
+/// The page goes through man(1); where that is not installed it is printed as plain
+/// text. --roff prints its source.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Man {
@@ -65,7 +69,10 @@ impl Man {
             // Does not come back where there is a viewer.
             view(page)?;
         }
-        context.out.stdout().write(page)?;
+        match std::str::from_utf8(page) {
+            Ok(source) if !self.roff => context.out.stdout().write(plain(source).as_bytes())?,
+            _ => context.out.stdout().write(page)?,
+        }
         Ok(Exit::Done)
     }
 
