@@ -51,3 +51,48 @@ fn objects() -> Sandbox {
     sb.ipc(["mq", "send", "jobs", "one"]).run().ok();
     sb
 }
+
+#[test]
+fn the_binary_prints_the_scripts() {
+    let sb = Sandbox::new();
+    for (shell, file) in [("bash", "ipc.bash"), ("zsh", "_ipc"), ("fish", "ipc.fish")] {
+        let expected = std::fs::read_to_string(script(file)).unwrap();
+        let run = sb.ipc(["completions", shell]).run();
+        run.ok().stdout(&expected);
+    }
+    let run = sb.ipc(["completions", "tcsh"]).run();
+    run.code(2)
+        .stdout("")
+        .stderr_has("[possible values: bash, zsh, fish]");
+}
+
+#[test]
+fn a_variable_left_in_the_environment_changes_nothing() {
+    let sb = objects();
+    for value in ["", "0", "1", "bash", "nonsense"] {
+        let run = sb
+            .ipc(["shm", "read", "frame"])
+            .env(ipc::cli::COMPLETION_VARIABLE, value)
+            .run();
+        run.ok().stdout("in-the-frame");
+        let run = sb
+            .ipc(["shm", "read", "nothing"])
+            .env(ipc::cli::COMPLETION_VARIABLE, value)
+            .run();
+        run.code(3).stdout("").stderr_has("/nothing");
+    }
+}
+
+/// Some shells print candidates as they are, and all take a line for one.
+#[test]
+fn names_that_act_on_a_terminal_are_not_offered() {
+    let sb = objects();
+    for name in ["fr\x1b[31m", "fr\nline"] {
+        std::fs::write(sb.shm_file(name), "x").unwrap();
+    }
+    let run = sb
+        .ipc(["--", "ipc", "shm", "read", "fr"])
+        .env(ipc::cli::COMPLETION_VARIABLE, "fish")
+        .run();
+    run.ok().stdout("frame\t12 bytes\n");
+}

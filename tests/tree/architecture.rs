@@ -87,14 +87,16 @@ fn nowhere(texts: &[&str], because: &str, may: impl Fn(&Source) -> bool) {
     assert!(found.is_empty(), "{because}:\n{}", found.join("\n"));
 }
 
-/// Whether the text stands in the line and is not the end of a longer word.
+/// Whether the text stands in the line, and not as a part of a longer word.
 fn has_word(line: &str, text: &str) -> bool {
     let starts_word = text.starts_with(|c: char| c.is_alphanumeric());
     line.match_indices(text).any(|(at, _)| {
         let before = line[..at].chars().next_back();
         let after = line[at + text.len()..].chars().next();
         let in_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-        !(starts_word && in_word(before)) && !(text == "unsafe" && in_word(after))
+        let is_end_of_word = starts_word && in_word(before);
+        let is_start_of_word = text == "unsafe" && in_word(after);
+        !is_end_of_word && !is_start_of_word
     })
 }
 

@@ -288,7 +288,7 @@ fn environment(page: &mut Roff, spot: &Spot) {
         ["ipc", "mq", "recv"] => variables.extend([
             (
                 "IPC_MQ_NAME",
-                "Given to the command of --exec: the name of the queue, its scope included.",
+                "Given to the command of --exec: the name of the queue.",
             ),
             (
                 "IPC_MQ_PRIORITY",
@@ -297,7 +297,7 @@ fn environment(page: &mut Roff, spot: &Spot) {
         ]),
         ["ipc", "mq", "watch"] => variables.push((
             "IPC_MQ_NAME",
-            "Given to the command: the name of the queue, its scope included.",
+            "Given to the command: the name of the queue.",
         )),
         ["ipc", "completions"] => variables.push((
             ipc::cli::COMPLETION_VARIABLE,

@@ -151,10 +151,7 @@ fn required_alternatives(command: &Command) -> Vec<String> {
     let Some(ContextValue::Strings(missing)) = refusal.get(ContextKind::InvalidArg) else {
         return Vec::new();
     };
-    let is_missing = |argument: &&&Arg| {
-        let shown = argument.to_string();
-        missing.iter().any(|text| *text == shown)
-    };
+    let is_missing = |argument: &&&Arg| missing.contains(&argument.to_string());
     let first = operands
         .iter()
         .find(is_missing)
