@@ -97,6 +97,7 @@ fn a_person_at_bash_gets_whole_names() {
     terminal.press(&format!("source {}\n", script("ipc.bash")));
     terminal.press("echo so''urced\n");
     terminal.shows("sourced");
+    terminal.shows("ready> ");
     for (typed, content) in [
         ("ipc shm read fr\t\n", "in-the-frame"),
         ("ipc shm read two\t\n", "both-words"),
@@ -106,5 +107,6 @@ fn a_person_at_bash_gets_whole_names() {
     ] {
         terminal.press(typed);
         terminal.shows(content);
+        terminal.shows("ready> ");
     }
 }

@@ -14,6 +14,7 @@ fn start(sb: &Sandbox, set_up: &str) -> Terminal {
     terminal.press(&format!("{set_up}\n"));
     terminal.press("echo set''-up\n");
     terminal.shows("set-up");
+    terminal.shows("ready> ");
     terminal
 }
 
@@ -56,6 +57,7 @@ fn zsh_completes_the_first_time_sourced_and_from_fpath() {
         ] {
             terminal.press(typed);
             terminal.shows(content);
+            terminal.shows("ready> ");
         }
     }
 }
