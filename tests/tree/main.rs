@@ -22,6 +22,7 @@ mod lint;
 mod page;
 mod paths;
 mod roff;
+mod surroundings;
 mod synopsis;
 mod verbs;
 
