@@ -1,6 +1,6 @@
 //! The pages through the programs that know what a page should look like.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::root;
@@ -48,24 +48,32 @@ fn man_has_nothing_to_say_about_any_page() {
     if !has("man") || !has("groff") {
         return;
     }
-    for page in pages() {
-        for locale in ["C.UTF-8", "C"] {
-            let shown = Command::new("man")
-                .args(["--warnings", "-l"])
-                .arg(&page)
-                .env("LC_ALL", locale)
-                .env("MANWIDTH", "80")
-                .env("MANPAGER", "cat")
-                .output()
-                .unwrap();
-            let said = String::from_utf8_lossy(&shown.stderr);
-            assert!(
-                shown.status.success() && said.is_empty(),
-                "{} in {locale}: {said}",
-                page.display()
-            );
-            assert!(shown.stdout.len() > 200, "{} is empty", page.display());
+    let pages = pages();
+    // Each call waits more than it works.
+    std::thread::scope(|scope| {
+        for some in pages.chunks(pages.len().div_ceil(8)) {
+            scope.spawn(|| some.iter().for_each(|page| shown_by_man(page)));
         }
+    });
+}
+
+fn shown_by_man(page: &Path) {
+    for locale in ["C.UTF-8", "C"] {
+        let shown = Command::new("man")
+            .args(["--warnings", "-l"])
+            .arg(page)
+            .env("LC_ALL", locale)
+            .env("MANWIDTH", "80")
+            .env("MANPAGER", "cat")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&shown.stderr);
+        assert!(
+            shown.status.success() && said.is_empty(),
+            "{} in {locale}: {said}",
+            page.display()
+        );
+        assert!(shown.stdout.len() > 200, "{} is empty", page.display());
     }
 }
 
