@@ -13,6 +13,7 @@ use crate::cmd::options::{Source, Waiting};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::facts::Label;
+use crate::object::mq::Length::AtLeast;
 use crate::object::mq::{Access, MAX_PRIORITY, Queue};
 use crate::wait::Wait;
 
@@ -94,7 +95,14 @@ impl Send {
                 .json(&json!({ "name": label.name, "sent": sent }))?;
         }
         match result {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Exit::No),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if sent > 0 {
+                    context.out.say(format_args!(
+                        "ipc: mq send: {name}: full after {sent} messages that are sent"
+                    ));
+                }
+                Ok(Exit::No)
+            }
             Err(error) if sent > 0 => {
                 let error = error.about(&name);
                 Err(anyhow::Error::new(error)
@@ -145,8 +153,8 @@ impl Sender<'_> {
             .read_to_end(&mut message)
             .map_err(|refusal| Error::os(refusal).about("input"))?;
         if message.len() as u64 == most {
-            let rest = std::io::copy(input, &mut std::io::sink()).unwrap_or(0);
-            return Err(self.queue.too_long(message.len() + rest as usize));
+            // The rest may never end, so it is not counted.
+            return Err(self.queue.too_long(AtLeast(message.len())));
         }
         self.send(&message)
     }
@@ -174,7 +182,7 @@ impl Sender<'_> {
             buffer.copy_within(start..end, 0);
             filled = end - start;
             if filled == buffer.len() {
-                return Err(self.queue.too_long(filled));
+                return Err(self.queue.too_long(AtLeast(filled)));
             }
         }
     }
