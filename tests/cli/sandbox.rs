@@ -268,6 +268,11 @@ impl<'a> Invocation<'a> {
         }
     }
 
+    /// The command alone, for a test that plugs its own descriptors in.
+    pub fn command(self) -> Command {
+        self.command
+    }
+
     /// Starts it with a standard input to talk to.
     #[track_caller]
     pub fn start_with_input(mut self) -> (Running, ChildStdin) {

@@ -11,7 +11,9 @@ use super::execution;
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::cmd::options::Waiting;
+use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
+use crate::facts::Label;
 use crate::object::mq::Access;
 use crate::process::blocked::Blocked;
 
@@ -117,24 +119,45 @@ impl Recv {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
         let deadline = self.waiting.deadline();
         let name = context.name(&self.name)?;
+        let command = self.command()?;
         let queue = self.or_create.open(&name, Access::Receive)?;
         let blocked = Blocked::new()?;
         let wait = context.wait(deadline, format!("a message in queue {name}"));
         let wait = wait.letting_in(blocked.former());
         let amount = self.amount();
-        if let Some(exec) = &self.exec {
-            let command = [exec.as_slice(), self.command.as_slice()].concat();
+        if let Some(command) = command {
+            let spawn = super::spawn_for(context, &name, &command)?;
             let task = execution::Task {
                 queue: &queue,
                 name: &name,
+                spawn,
                 keep_going: self.keep_going,
+                blocked: &blocked,
             };
-            return Ok(task.run(&command, amount, wait, &blocked)?);
+            return Ok(task.run(amount, wait)?);
         }
         let form = self.form(context);
-        let mut delivery = Delivery::new(&queue, &name, form, &mut context.out);
+        let label = Label::new(context.inner(&name));
+        let from = (&queue, &name);
+        let mut delivery = Delivery::new(from, label, form, &mut context.out, &blocked);
         let ending = delivery.run(amount, wait)?;
         Ok(ending)
+    }
+
+    /// The command and its arguments, from before and after `--`.
+    fn command(&self) -> Result<Option<Vec<OsString>>> {
+        let Some(exec) = &self.exec else {
+            return Ok(None);
+        };
+        let command = [exec.as_slice(), self.command.as_slice()].concat();
+        if command.is_empty() {
+            // Said before a message is taken.
+            return Err(
+                Error::new(ErrorKind::Usage, "--exec needs a command to run")
+                    .hint("--exec -- CMD ARGUMENT…"),
+            );
+        }
+        Ok(Some(command))
     }
 
     fn amount(&self) -> Amount {
