@@ -149,7 +149,12 @@ impl Recv {
         let Some(exec) = &self.exec else {
             return Ok(None);
         };
-        let command = [exec.as_slice(), self.command.as_slice()].concat();
+        // An option that takes words with hyphens takes the -- as well.
+        let exec = match exec.split_first() {
+            Some((first, rest)) if first == "--" => rest,
+            _ => exec.as_slice(),
+        };
+        let command = [exec, self.command.as_slice()].concat();
         if command.is_empty() {
             // Said before a message is taken.
             return Err(
