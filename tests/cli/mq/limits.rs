@@ -81,8 +81,6 @@ fn the_budget_runs_out_with_its_arithmetic_and_comes_back_with_rm() {
                   new a; new b; new c; new d; ipc mq rm b; new d
                   ulimit 100; new e";
     let filled = in_a_world_of_its_own!(sb, script);
-    let open_files = 1024;
-    let _ = open_files;
     filled.code(0).stdout("a 0\nb 0\nc 0\nd 6\nd 0\ne 6\n");
     filled.stderr_has(
         "ipc: mq create: /d: 4 messages x (64 + 96) bytes = 640; RLIMIT_MSGQUEUE is 2000 for all \

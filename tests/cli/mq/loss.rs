@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Child;
 
-use super::{depth, drain, saved, send, waits};
+use super::{depth, drain, saved, send};
 use crate::sandbox::{Sandbox, until};
 
 /// Starts a receiver whose output is a pipe of one page that the test reads.
@@ -339,73 +339,4 @@ fn a_file_that_cannot_grow_takes_a_part_and_the_rest_goes_back() {
     let out = std::fs::read(sb.folder().join("out")).unwrap();
     assert_eq!(out, b"first\nsec");
     assert_eq!(drain(&sb, "q"), ["second", "third"]);
-}
-
-#[test]
-fn a_signal_at_any_moment_leaves_each_message_in_the_file_or_in_the_queue() {
-    let sb = Sandbox::new();
-    sb.ipc([
-        "-q",
-        "mq",
-        "create",
-        "q",
-        "--max-messages",
-        "8",
-        "--max-size",
-        "16",
-    ])
-    .run()
-    .ok();
-    let follow = "exec ipc mq recv q --follow --newline -t 30s > out";
-    for round in 0..200_u64 {
-        let mut receiver = sb.sh(follow).start();
-        let sender = sb
-            .ipc(["mq", "send", "q", "--lines", "-t", "30s"])
-            .stdin("1\n2\n3\n4\n5\n6\n7\n8\n")
-            .start();
-        // Any moment will do: it only has to be another one in each round.
-        for _ in 0..round * 4001 % 400_000 {
-            std::hint::spin_loop();
-        }
-        let signal = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP][round as usize % 3];
-        receiver.signal(signal);
-        assert_eq!(receiver.wait().signal(), Some(signal));
-        assert!(sender.finish().0.success());
-        let out = std::fs::read_to_string(sb.folder().join("out")).unwrap_or_default();
-        let _ = std::fs::remove_file(sb.folder().join("out"));
-        let mut found: Vec<_> = out.lines().map(str::to_owned).collect();
-        found.extend(drain(&sb, "q"));
-        assert_eq!(found.concat(), "12345678", "round {round}");
-    }
-}
-
-#[test]
-fn kill_loses_only_the_message_in_hand() {
-    let sb = Sandbox::new();
-    sb.queue("q");
-    send(&sb, "q", &["in hand", "kept"]);
-    let script = "exec 3<&0; exec ipc mq recv q -t 30s --exec sh -c 'echo held; exec cat <&3'";
-    let (mut task, input) = sb.sh(script).start_with_input();
-    assert_eq!(task.line(), "held");
-    super::runs_a_command(&task);
-    task.signal(libc::SIGKILL);
-    assert_eq!(task.wait().signal(), Some(libc::SIGKILL));
-    // Lets the command end, which nobody waits for any more.
-    drop(input);
-    assert_eq!(drain(&sb, "q"), ["kept"]);
-}
-
-#[test]
-fn a_receiver_of_a_queue_that_never_runs_dry_ends_by_a_signal() {
-    let sb = Sandbox::new();
-    sb.queue("q");
-    let senders: Vec<_> = (0..2)
-        .map(|_| sb.sh("exec ipc mq send q --null < /dev/zero").start())
-        .collect();
-    let mut receiver = sb
-        .sh("exec ipc mq recv q --follow -t 30s > /dev/null")
-        .start();
-    waits(&senders[0]);
-    receiver.signal(libc::SIGTERM);
-    assert_eq!(receiver.wait().signal(), Some(libc::SIGTERM));
 }

@@ -9,6 +9,7 @@ mod inherited;
 mod limits;
 mod listing;
 mod loss;
+mod moments;
 mod payload;
 mod records;
 mod signals;

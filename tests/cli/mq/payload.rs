@@ -1,7 +1,7 @@
 //! Messages are bytes: none added, none lost, none changed; and their order.
 
 use super::{depth, drain, send};
-use crate::sandbox::{Sandbox, file};
+use crate::sandbox::{Sandbox, file, has};
 
 fn all_bytes() -> Vec<u8> {
     (0..=255).collect()
@@ -223,4 +223,19 @@ fn where_several_are_sent_and_one_fails_those_before_it_are_counted() {
         .code(1)
         .stderr("ipc: mq send: /q: full after 1 messages that are sent\n");
     assert_eq!(drain(&sb, "q"), ["b", "c", "d", "e"]);
+}
+
+#[test]
+fn on_a_terminal_control_bytes_are_escaped_and_each_message_has_its_line() {
+    let sb = Sandbox::new();
+    if !has("script") {
+        return;
+    }
+    sb.queue("q");
+    send(&sb, "q", &["\x1b[31mred", "\u{202e}turned", ""]);
+    let on_a_terminal = ["-qec", "ipc mq recv q --drain", "/dev/null"];
+    sb.program("script", on_a_terminal)
+        .run()
+        .code(0)
+        .stdout("\\x1b[31mred\r\n\\u{202e}turned\r\n\r\n");
 }

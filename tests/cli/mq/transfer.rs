@@ -138,7 +138,9 @@ fn a_move_that_never_has_to_wait_ends_by_a_signal() {
     let sb = Sandbox::new();
     sb.queue("a");
     sb.queue("b");
-    let sender = sb.sh("exec ipc mq send a --null < /dev/zero").start();
+    let sender = sb
+        .sh("exec ipc mq send a --null -t 30s < /dev/zero")
+        .start();
     let sink = sb
         .sh("exec ipc mq recv b --follow -t 30s > /dev/null")
         .start();
