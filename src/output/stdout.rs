@@ -32,6 +32,8 @@ const PAGE: usize = 4096;
 #[derive(Debug, Default)]
 pub struct Stdout {
     buffer: Vec<u8>,
+    fills_up: Option<bool>,
+    bell: Option<SignalFd>,
 }
 
 impl Stdout {
@@ -87,22 +89,22 @@ impl Stdout {
     /// How many bytes arrived, and why the rest did not:
     /// [`crate::error::ErrorKind::Interrupted`] for a signal.
     pub fn deliver_unless(
-        &self,
+        &mut self,
         bytes: &[u8],
         blocked: &Blocked,
     ) -> std::result::Result<(), (usize, Error)> {
-        if bytes.is_empty() || !may_fill_up() {
+        if bytes.is_empty() || !*self.fills_up.get_or_insert_with(may_fill_up) {
             return self.deliver(bytes);
         }
         require_open().map_err(|error| (0, error))?;
-        let (mut arrived, mut bell) = (0, None);
+        let mut arrived = 0;
         while arrived < bytes.len() {
             let rest = &bytes[arrived..];
             arrived += match write_now(stdout_descriptor(), rest) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => 0,
                 Err(Errno::EAGAIN | Errno::EOPNOTSUPP | Errno::ENOSYS) => {
-                    write_a_page(rest, blocked, &mut bell).map_err(|error| (arrived, error))?
+                    write_a_page(rest, blocked, &mut self.bell).map_err(|error| (arrived, error))?
                 }
                 Err(errno) => return Err((arrived, undelivered(errno))),
             };

@@ -35,7 +35,8 @@ Exit status:
   7    the queue was removed while waiting
   8    under --keep-going: some commands failed
   124  the time is over
-  With --exec also the exit code of the command that failed.
+  With --exec also the exit code of the command that failed, or 126 or 127 when
+  it could not be executed or was not found.
 
 See also: mq_overview(7), mq_receive(3), ipc-mq-send(1), ipc-mq-watch(1)";
 
@@ -47,9 +48,10 @@ See also: mq_overview(7), mq_receive(3), ipc-mq-send(1), ipc-mq-watch(1)";
 ///
 /// No message is taken while standard output is known to be bad, and one that could
 /// not be written goes back to the tail of its priority. If it cannot go back it is
-/// saved in the runtime folder and the file is named. Signals that end a process
-/// wait until no message is in hand. SIGKILL does not: a message that ipc had taken
-/// is lost then, so delivery is at most once.
+/// saved in the runtime folder and the file is named. What lies in a pipe counts as
+/// delivered, whether its reader reads it or not. Signals that end a process wait
+/// until no message is in hand; where output is stuck, those in hand go back. SIGKILL
+/// does not wait: a message that ipc had taken is lost then, so delivery is at most once.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Recv {
@@ -90,6 +92,8 @@ pub(crate) struct Recv {
     exec: Option<Vec<OsString>>,
 
     /// Go on after a CMD that failed; its message goes back when ipc ends
+    ///
+    /// A CMD that cannot even be started ends ipc all the same.
     #[arg(long, requires = "exec")]
     keep_going: bool,
 

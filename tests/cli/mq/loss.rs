@@ -340,3 +340,29 @@ fn a_file_that_cannot_grow_takes_a_part_and_the_rest_goes_back() {
     assert_eq!(out, b"first\nsec");
     assert_eq!(drain(&sb, "q"), ["second", "third"]);
 }
+
+#[test]
+fn a_fifo_takes_many_pages_while_its_reader_is_slow() {
+    let sb = Sandbox::new();
+    sb.queue("q");
+    let fifo = sb.folder().join("fifo");
+    sb.program("mkfifo", [&fifo]).run().ok();
+    let lines: String = (0..4000).map(|i| format!("{i:050}\n")).collect();
+    let sender = sb
+        .ipc(["mq", "send", "q", "--lines", "-t", "30s"])
+        .stdin(lines.as_bytes())
+        .start();
+    let mut receiver = sb
+        .sh("exec ipc mq recv q -n 4000 --newline -t 30s > fifo")
+        .start();
+    let mut reader = std::fs::File::open(&fifo).unwrap();
+    let mut found = Vec::new();
+    let mut few = [0; 777];
+    // Reads of an odd size, so that pages are freed at odd moments.
+    while let count @ 1.. = std::io::Read::read(&mut reader, &mut few).unwrap() {
+        found.extend_from_slice(&few[..count]);
+    }
+    assert!(receiver.wait().success());
+    assert!(sender.finish().0.success());
+    assert_eq!(String::from_utf8(found).unwrap(), lines);
+}
