@@ -188,6 +188,8 @@ fn a_command_that_is_not_found_exits_127_and_the_message_stays() {
         let command = ["--exec", "no-such-command-here", "x"];
         let arguments: Vec<_> = recv.iter().chain(more).chain(&command).collect();
         sb.ipc(arguments)
+            // A folder that may not be searched would be "cannot be executed".
+            .env("PATH", "/usr/bin:/bin")
             .run()
             .code(127)
             .stderr("ipc: mq recv: no-such-command-here: command not found\n");

@@ -126,6 +126,8 @@ fn a_failing_command_ends_it_with_its_code_and_its_signal() {
         let start = ["mq", "watch", "q", "-t", "30s"];
         let arguments = |command| start.iter().chain(more).chain(command).copied();
         sb.ipc(arguments(&["--", "no-such-command-here"]).collect::<Vec<_>>())
+            // A folder that may not be searched would be "cannot be executed".
+            .env("PATH", "/usr/bin:/bin")
             .run()
             .code(127)
             .stderr("ipc: mq watch: no-such-command-here: command not found\n");
