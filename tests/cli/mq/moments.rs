@@ -135,3 +135,50 @@ fn a_signal_at_any_moment_of_move_leaves_each_message_in_one_of_both_queues() {
         assert_eq!(found, eight, "round {round}");
     }
 }
+
+#[test]
+fn kill_at_any_moment_loses_at_most_what_was_in_hand_and_doubles_nothing() {
+    let sb = Sandbox::new();
+    queue_of_eight(&sb);
+    let eight: Vec<_> = EIGHT.lines().collect();
+    for round in 0..100 {
+        send(&sb, "q", &eight);
+        let mut receiver = sb
+            .sh("exec ipc mq recv q --follow --newline -t 30s > out")
+            .start();
+        another_moment(round * 10);
+        receiver.signal(libc::SIGKILL);
+        assert_eq!(receiver.wait().signal(), Some(libc::SIGKILL));
+        let mut found = taken(&sb);
+        found.extend(drain(&sb, "q"));
+        let in_order = found.windows(2).all(|pair| pair[0] < pair[1]);
+        assert!(in_order, "round {round}: {found:?}");
+        // The queue works as before.
+        send(&sb, "q", &["after"]);
+        assert_eq!(drain(&sb, "q"), ["after"]);
+    }
+}
+
+#[test]
+fn without_descriptors_to_spare_a_message_is_handled_or_stays() {
+    let sb = Sandbox::new();
+    sb.queue("q");
+    let mut codes = std::collections::BTreeSet::new();
+    for most in 3..12 {
+        for verb in ["--exec true", "--exec cat", "--newline"] {
+            send(&sb, "q", &["x"]);
+            let script = format!("ulimit -n {most}; exec ipc mq recv q -t 30s {verb} 3>&- 4>&-");
+            let code = sb.sh(&script).run().status.code();
+            codes.insert(code);
+            let left = drain(&sb, "q").len();
+            match code {
+                Some(0) => assert_eq!(left, 0, "{most} {verb}"),
+                _ => assert_eq!(left, 1, "{most} {verb}"),
+            }
+        }
+    }
+    assert!(
+        codes.contains(&Some(0)) && codes.contains(&Some(6)),
+        "{codes:?}"
+    );
+}

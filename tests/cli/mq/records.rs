@@ -1,9 +1,10 @@
 //! `send --lines` and `send --null`: one message for each record of the input.
 
 use std::io::Write;
+use std::os::fd::AsRawFd;
 
 use super::{depth, drain, waits};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, until};
 
 #[test]
 fn each_line_is_a_message_and_empty_lines_too() {
@@ -172,4 +173,28 @@ fn a_sender_of_lines_waits_for_room_and_goes_on() {
         .ok()
         .stdout("1\n2\n3\n4\n5\n6\n");
     assert!(sender.finish().0.success());
+}
+
+#[test]
+fn a_standard_input_that_does_not_block_is_waited_for() {
+    let sb = Sandbox::new();
+    sb.queue("q");
+    for form in [&["--lines"][..], &[]] {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        // SAFETY: a plain system call on a descriptor that is open.
+        unsafe { libc::fcntl(reader.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
+        let send = ["mq", "send", "q", "-t", "30s"];
+        let mut command = sb.ipc(send.iter().chain(form)).command();
+        let mut child = command.stdin(reader).spawn().unwrap();
+        drop(command);
+        let call = format!("/proc/{}/syscall", child.id());
+        until("it to wait for input", || {
+            let call = std::fs::read_to_string(&call).unwrap_or_default();
+            call.starts_with(&format!("{} ", libc::SYS_poll))
+        });
+        writer.write_all(b"late").unwrap();
+        drop(writer);
+        assert!(child.wait().unwrap().success());
+        assert_eq!(drain(&sb, "q"), ["late"]);
+    }
 }
