@@ -246,6 +246,26 @@ fn a_failed_command_whose_place_was_taken_has_its_message_saved() {
 }
 
 #[test]
+fn a_message_whose_queue_was_removed_meanwhile_is_saved() {
+    let sb = Sandbox::new();
+    sb.queue("q");
+    send(&sb, "q", &["in hand", "gone with the queue"]);
+    sb.ipc([
+        "mq",
+        "recv",
+        "q",
+        "--exec",
+        "sh",
+        "-c",
+        "ipc mq rm q; exit 3",
+    ])
+    .run()
+    .code(3)
+    .stderr_has("could not go back and is saved in ");
+    assert_eq!(saved(&sb), [b"in hand"]);
+}
+
+#[test]
 fn a_message_that_cannot_even_be_saved_is_shown_escaped() {
     let sb = Sandbox::new();
     sb.queue("q");
