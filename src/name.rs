@@ -133,6 +133,11 @@ impl Scope {
         self.0.is_empty()
     }
 
+    /// The scope as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The raw name with the scope before it; rules for names hold for the result.
     pub fn qualify(&self, raw: &OsStr) -> Vec<u8> {
         let raw = raw.as_bytes();

@@ -2,12 +2,14 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Cursor, Read, stdin};
+use std::io::{Cursor, Read, Stdin, stdin};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::deadline::{Deadline, parse_span};
 use crate::error::{Error, ErrorKind, Result};
@@ -214,7 +216,25 @@ fn standard_input() -> Result<Box<dyn Read>> {
         let closed = Error::new(ErrorKind::Limit, "is closed").about("standard input");
         return Err(closed.hint("give the bytes as an argument, or with -f FILE"));
     }
-    Ok(Box::new(stdin()))
+    Ok(Box::new(StandardInput(stdin())))
+}
+
+/// Standard input that waits for bytes, even where another program that has
+/// the same pipe or terminal made it non-blocking.
+struct StandardInput(Stdin);
+
+impl Read for StandardInput {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            match self.0.read(buffer) {
+                Err(refusal) if refusal.kind() == std::io::ErrorKind::WouldBlock => {
+                    let mut watched = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+                    poll(&mut watched, PollTimeout::NONE)?;
+                }
+                result => return result,
+            }
+        }
+    }
 }
 
 fn joined(arguments: &[OsString]) -> Vec<u8> {

@@ -18,10 +18,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::sys::exec;
-use crate::sys::signal::ENDING;
+use crate::sys::signal::{ENDING, see_children_end};
 
 /// A command to run, once or many times.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Spawn<'a> {
     command: &'a [OsString],
     environment: Vec<(&'static str, OsString)>,
@@ -138,6 +138,7 @@ impl Watched {
         set.add(Signal::SIGCHLD);
         let former = SigSet::thread_get_mask().map_err(Error::os)?;
         set.thread_block().map_err(Error::os)?;
+        see_children_end();
         let signals = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC).map_err(Error::os)?;
         Ok(Watched { signals, former })
     }

@@ -13,3 +13,4 @@ pub mod mount;
 pub mod mq;
 pub mod signal;
 pub mod startup;
+pub mod write;

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::atomic::{AtomicI32, Ordering};
 
+use super::startup;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
 /// Signals by which people and service managers end a process.
@@ -62,6 +63,30 @@ impl Drop for StopFlag {
             // SAFETY: this puts back the action that was there before.
             let _ = unsafe { sigaction(*signal, old) };
         }
+    }
+}
+
+/// The signals that came while they were blocked, sigpending(2).
+pub fn pending() -> SigSet {
+    // SAFETY: all zeros is a valid value of this plain C struct.
+    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is writable and outlives the call, which fills it.
+    unsafe { libc::sigpending(&raw mut set) };
+    // SAFETY: zeroed and then filled by the kernel, so it is initialised.
+    unsafe { SigSet::from_sigset_t_unchecked(set) }
+}
+
+/// Whether a signal is ignored in this process.
+pub fn is_ignored(signal: Signal) -> bool {
+    startup::is_ignored(signal as libc::c_int)
+}
+
+/// Lets a process learn how its children end, where the caller ignores
+/// SIGCHLD: ignored, the kernel reaps them unseen and sends nothing.
+pub fn see_children_end() {
+    if is_ignored(Signal::SIGCHLD) {
+        // SAFETY: sets a disposition that is no handler.
+        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
     }
 }
 
