@@ -69,9 +69,7 @@ impl RemoveArgs {
                     .out
                     .json(&json!({ "name": label.name, "removed": false }))?;
             } else {
-                context
-                    .out
-                    .bytes(format!("would remove {}\n", label.name).as_bytes())?;
+                context.out.name_line(b"would remove /", label.bytes())?;
             }
         }
         context.out.say("nothing is removed yet: add --yes");

@@ -115,9 +115,6 @@ impl Stdout {
         while at < range.end {
             let wanted = usize::try_from(range.end - at).map_or(CHUNK, |left| left.min(CHUNK));
             let length = segment.read_at(&mut chunk[..wanted], at)?;
-            if length == 0 {
-                break;
-            }
             self.deliver(&chunk[..length]).map_err(|(_, error)| error)?;
             at += length as u64;
         }
