@@ -30,9 +30,8 @@ impl Context {
     }
 
     /// Names the command that runs, as errors show it.
-    pub(crate) fn named(&mut self, path: &'static str) -> &mut Context {
+    pub(crate) fn named(&mut self, path: &'static str) {
         self.path = path;
-        self
     }
 
     /// The name of an object to work with, in full.
