@@ -9,15 +9,14 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 /// Set by the completion scripts when they ask for candidates.
 pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 
-use crate::cmd::context::Context;
+use crate::cmd::context::{Context, ending};
 use crate::cmd::options::Global;
 use crate::cmd::{completions, demo, leaf, man, mq, sem, shm};
-use crate::error::{Error, ErrorKind};
 use crate::escape::{escaped, escaped_text};
 use crate::exit::{Exit, TABLE};
 use crate::name::Scope;
 use crate::output::{Color, Output, tell};
-use crate::sys::{signal, startup};
+use crate::sys::signal;
 
 /// Shared memory, semaphores and message queues for the shell
 ///
@@ -143,23 +142,6 @@ fn run(global: Global, noun: Noun) -> Exit {
     ending(&failure, |failure| context.report(failure))
 }
 
-/// The exit that a failure stands for; says why, unless nobody wants to know.
-fn ending(failure: &anyhow::Error, report: impl Fn(&anyhow::Error)) -> Exit {
-    let kind = failure
-        .downcast_ref::<Error>()
-        .map_or(ErrorKind::Limit, Error::kind);
-    match kind {
-        // As every filter ends whose reader has seen enough.
-        ErrorKind::OutputClosed if !startup::was_sigpipe_ignored() => {}
-        ErrorKind::Interrupted(_) => {}
-        _ => report(failure),
-    }
-    match kind {
-        ErrorKind::OutputClosed if startup::was_sigpipe_ignored() => Exit::Limit,
-        kind => kind.into(),
-    }
-}
-
 /// Parses the one verb that the first two words name, else the whole tree.
 ///
 /// What is wrong, or a question for help, goes through the tree once more with
@@ -264,3 +246,6 @@ fn more() -> String {
     text.push_str("\nSee also: ipc(7)");
     text
 }
+
+#[cfg(test)]
+mod tests;
