@@ -16,6 +16,7 @@ mod sandbox;
 mod mq;
 mod sem;
 mod shm;
+mod shm_bytes;
 
 /// A test file that nobody listed here would never run.
 #[test]

@@ -221,6 +221,11 @@ impl<'a> Invocation<'a> {
         self
     }
 
+    /// The command itself, for a test that connects it otherwise.
+    pub fn into_command(self) -> Command {
+        self.command
+    }
+
     /// Runs it to its end.
     #[track_caller]
     pub fn run(self) -> Outcome<'a> {
