@@ -17,6 +17,10 @@ mod mq;
 mod sem;
 mod shm;
 mod shm_bytes;
+mod shm_faults;
+mod shm_owners;
+mod shm_python;
+mod shm_space;
 
 /// A test file that nobody listed here would never run.
 #[test]
