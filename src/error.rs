@@ -35,6 +35,8 @@ pub enum ErrorKind {
     TimedOut,
     /// The reader of standard output is gone.
     OutputClosed,
+    /// Standard output takes nothing: closed, full, or failing.
+    OutputFailed,
     /// A signal asked this process to end while it waited.
     Interrupted(i32),
 }
@@ -47,7 +49,7 @@ impl From<ErrorKind> for Exit {
             ErrorKind::Missing => Exit::Missing,
             ErrorKind::Exists => Exit::Exists,
             ErrorKind::Denied => Exit::Denied,
-            ErrorKind::Limit => Exit::Limit,
+            ErrorKind::Limit | ErrorKind::OutputFailed => Exit::Limit,
             ErrorKind::Broken => Exit::Broken,
             ErrorKind::TimedOut => Exit::TimedOut,
             ErrorKind::OutputClosed => Exit::Signal(libc::SIGPIPE),

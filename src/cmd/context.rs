@@ -45,8 +45,8 @@ impl Context {
         Name::foreign(&self.scope.qualify(raw))
     }
 
-    /// Does the same to several objects: tries all, reports each failure. Only
-    /// when nobody reads what they print it does not go on.
+    /// Does the same to several objects: tries all, reports each failure. It
+    /// does not go on when what they print does not arrive.
     pub(crate) fn each(
         &mut self,
         names: &[OsString],
@@ -57,7 +57,8 @@ impl Context {
             let this = match act(self, raw) {
                 Ok(()) => Exit::Done,
                 Err(error) => {
-                    let is_last = error.kind() == ErrorKind::OutputClosed;
+                    let output = [ErrorKind::OutputClosed, ErrorKind::OutputFailed];
+                    let is_last = output.contains(&error.kind());
                     let exit = ending(&error.into(), |failure| self.report(failure));
                     if is_last {
                         return exit;

@@ -72,6 +72,8 @@ impl RemoveArgs {
                 context.out.name_line(b"would remove /", label.bytes())?;
             }
         }
+        // What was found comes before what is said about it.
+        context.out.flush()?;
         context.out.say("nothing is removed yet: add --yes");
         Ok(Exit::Done)
     }

@@ -10,7 +10,7 @@ use nix::sys::sendfile::sendfile;
 use nix::unistd::write;
 
 use super::stdout_descriptor;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::object::shm::Segment;
 use crate::sys::startup;
 
@@ -163,8 +163,11 @@ fn require_open() -> Result<()> {
 
 fn undelivered(errno: Errno) -> Error {
     let error = Error::os(errno).about("standard output");
+    if errno == Errno::EPIPE {
+        return error.saying("its reader is gone");
+    }
+    let error = error.meaning(ErrorKind::OutputFailed);
     match errno {
-        Errno::EPIPE => error.saying("its reader is gone"),
         Errno::EBADF => error.saying("is closed"),
         Errno::ENOSPC => error.saying("no space left"),
         _ => error,

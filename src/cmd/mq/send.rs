@@ -96,13 +96,13 @@ impl Send {
         match result {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Exit::No),
             Err(error) if sent > 0 => {
-                let error = error.about(&name);
+                let error = error.or_about(&name);
                 Err(anyhow::Error::new(error)
                     .context(format!("after {sent} messages that are sent")))
             }
             result => result
                 .map(|()| Exit::Done)
-                .map_err(|error| error.about(&name).into()),
+                .map_err(|error| error.or_about(&name).into()),
         }
     }
 
