@@ -13,14 +13,20 @@
 
 mod sandbox;
 
+mod grammar;
+mod listing;
 mod mq;
+mod names;
+mod output;
 mod sem;
 mod shm;
 mod shm_bytes;
+mod shm_create;
 mod shm_faults;
 mod shm_owners;
 mod shm_python;
 mod shm_space;
+mod terminal;
 
 /// A test file that nobody listed here would never run.
 #[test]

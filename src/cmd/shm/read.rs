@@ -36,6 +36,7 @@ Examples:
 Exit status:
   3  there is no such segment
   6  the part asked for reaches beyond the end
+  7  what has the name is no segment, or was cut while it was read
   8  some of several segments could not be read
 
 See also: shm_overview(7), ipc-shm-write(1)";
