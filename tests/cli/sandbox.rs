@@ -43,7 +43,8 @@ impl Sandbox {
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         Sandbox {
             folder: tempfile::tempdir().unwrap(),
-            scope: format!("ipct-{}-{number}", std::process::id()),
+            // The last letter keeps the first sandbox from being part of the tenth.
+            scope: format!("ipct-{}-{number}e", std::process::id()),
             queues: RefCell::default(),
         }
     }

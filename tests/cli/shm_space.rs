@@ -123,6 +123,27 @@ fn a_write_into_holes_of_a_full_tmpfs_writes_whole_chunks_or_none() {
 }
 
 #[test]
+fn a_write_far_behind_the_end_takes_the_memory_between() {
+    let sb = Sandbox::new();
+    let script = "
+        ipc -q shm create a --size 4K
+        for way in --grow --truncate; do
+            for offset in 1M 1T 1P 4096P; do
+                ipc shm write a $way --offset $offset x 2>> said && exit 10
+                test $? = 6 || exit 11
+            done
+        done
+        test $(grep -c ENOSPC said) = 8 || exit 12
+        test \"$(ipc shm ls --columns size,allocated --no-headings)\" = '4K  4K' || exit 13
+        ipc shm write a --grow --offset 512K x || exit 14
+        test \"$(ipc shm ls --columns size,allocated --no-headings)\" = '512K  516K' || exit 15";
+    let Some(run) = with_tmpfs(&sb, ",size=1M", script) else {
+        return;
+    };
+    run.run().ok();
+}
+
+#[test]
 fn replacing_needs_room_for_both_and_keeps_the_old_one_without_it() {
     let sb = Sandbox::new();
     let script = "
