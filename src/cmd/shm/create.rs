@@ -105,7 +105,8 @@ impl Create {
                     // Better told before a long stream is read than after it.
                     Segment::require_free(name)?;
                 }
-                Draft::of(name, &mut open_file(file)?, 0, allocation, mode)
+                let known = self.expected_size();
+                Draft::of(name, &mut open_file(file)?, known, 0, allocation, mode)
             }
             None => Draft::zeros(name, self.size.map_or(0, |size| size.0), allocation, mode),
         }

@@ -131,7 +131,8 @@ impl Write {
     fn draft(&self, name: &Name) -> Result<Draft> {
         let mut source = self.source.open(&self.data)?;
         let mode = self.mode.mode;
-        Draft::of(name, &mut source, self.offset.0, Allocation::Full, mode)
+        let start = self.offset.0;
+        Draft::of(name, &mut source, None, start, Allocation::Full, mode)
     }
 
     fn end(&self) -> End {

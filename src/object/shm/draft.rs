@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::names::new_path;
 use super::refusal::{empty, taken};
-use super::{Allocation, Segment};
+use super::{Allocation, Segment, require_room};
 use crate::backing;
 use crate::error::{Error, Result};
 use crate::name::Name;
@@ -21,7 +21,7 @@ use crate::size::Mode;
 /// ```
 /// # use ipc::{name::Name, object::shm::{Allocation, Draft, Segment}, size::Mode};
 /// # let name = Name::parse(format!("doc-draft-{}", std::process::id()).as_bytes())?;
-/// let draft = Draft::of(&name, &mut &b"hello"[..], 0, Allocation::Full, Mode::default())?;
+/// let draft = Draft::of(&name, &mut &b"hello"[..], None, 0, Allocation::Full, Mode::default())?;
 /// draft.publish()?;
 /// Segment::unlink(&name)?;
 /// draft.publish()?;
@@ -51,19 +51,25 @@ impl Draft {
 
     /// A segment of `offset` zeros and what `source` gives, and nothing else.
     ///
-    /// With [`Allocation::Sparse`] blocks of zeros take no memory.
+    /// With [`Allocation::Sparse`] blocks of zeros take no memory. Where the
+    /// number of bytes that will come is known, a lack of space is told before
+    /// the first of them is taken.
     ///
     /// # Errors
     /// As [`Draft::zeros`], and when the source is empty or cannot be read.
     pub fn of(
         name: &Name,
         source: &mut dyn Read,
+        known: Option<u64>,
         offset: u64,
         allocation: Allocation,
         mode: Mode,
     ) -> Result<Draft> {
         let about = |error: Error| error.or_about(name);
         let draft = Draft::new(name, mode)?;
+        if let (Some(bytes), Allocation::Full) = (known, allocation) {
+            require_room(bytes.saturating_add(offset)).map_err(about)?;
+        }
         if offset > 0 {
             draft.segment.extend(offset, allocation).map_err(about)?;
         }

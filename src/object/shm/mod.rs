@@ -150,7 +150,7 @@ impl Segment {
         let size = self.size()?;
         let is_sparse = self.allocated()? < size;
         let mut chunk = vec![0; CHUNK];
-        let mut at = offset;
+        let (mut at, mut end_now) = (offset, size);
         loop {
             let length = fill_chunk(source, &mut chunk)?;
             let next = at.saturating_add(length as u64);
@@ -160,7 +160,13 @@ impl Segment {
             if length == 0 {
                 break;
             }
-            if is_sparse || next > size {
+            if next > end_now {
+                // Nothing between the old end and the bytes stays without memory.
+                let from = at.min(end_now);
+                require_room(next - end_now)?;
+                self.reserve(from, next - from)?;
+                end_now = next;
+            } else if is_sparse {
                 self.reserve(at, length as u64)?;
             }
             self.write_chunk(&chunk[..length], at)?;
@@ -216,27 +222,19 @@ impl Segment {
         if present.size() == 0 && size <= PAGE {
             return self.write_chunk(&[0; PAGE as usize][..size as usize], 0);
         }
-        // Asked first: a reservation that must fail would push out what others use.
         let needed = size.saturating_sub(present.blocks() * 512);
-        if needed > backing::space()?.free {
-            return Err(no_space(needed));
-        }
+        require_room(needed)?;
         fallocate(&self.file, FallocateFlags::empty(), 0, length)
             .map_err(|errno| unwritten(errno.into(), needed))
     }
 
-    /// Takes the memory of a part that is about to be written, without moving
-    /// the end: a write that then ran out of it would stop halfway.
+    /// Takes the memory of a part that is about to be written, and moves the
+    /// end out to it: a write that then ran out of it would stop halfway.
     fn reserve(&self, at: u64, length: u64) -> Result<()> {
         let (Ok(start), Ok(count)) = (i64::try_from(at), i64::try_from(length)) else {
             return Err(Error::os(Errno::EFBIG).saying("a segment has at most 63 bits of size"));
         };
-        match fallocate(
-            &self.file,
-            FallocateFlags::FALLOC_FL_KEEP_SIZE,
-            start,
-            count,
-        ) {
+        match fallocate(&self.file, FallocateFlags::empty(), start, count) {
             // Not a tmpfs. The write itself will tell.
             Err(Errno::EOPNOTSUPP) | Ok(()) => Ok(()),
             Err(errno) => Err(unwritten(errno.into(), length)),
@@ -301,6 +299,15 @@ impl AsFd for Segment {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
+}
+
+/// Refuses what cannot fit before any of it is taken: a reservation that must
+/// fail would push out what others use.
+fn require_room(needed: u64) -> Result<()> {
+    if needed > backing::space()?.free {
+        return Err(no_space(needed));
+    }
+    Ok(())
 }
 
 /// Fills the chunk as far as the source goes.
