@@ -56,6 +56,30 @@ pub const FACTS: [Column; 3] = [
     },
 ];
 
+/// Columns of every kind that are shown only when asked for.
+const EXTRA: [Column; 4] = [
+    Column {
+        key: "kind",
+        heading: "KIND",
+        show: Show::Text,
+    },
+    Column {
+        key: "gid",
+        heading: "GROUP",
+        show: Show::Number,
+    },
+    Column {
+        key: "device",
+        heading: "DEVICE",
+        show: Show::Number,
+    },
+    Column {
+        key: "inode",
+        heading: "INODE",
+        show: Show::Number,
+    },
+];
+
 /// The choices that a person has about a listing.
 #[derive(Debug, Default, Clone)]
 pub struct Layout {
@@ -173,10 +197,11 @@ fn with_slash(bytes: &Value) -> Vec<u8> {
 /// # Errors
 /// [`ErrorKind::Usage`] for a key that none of them has.
 pub fn chosen(usual: &[Column], keys: &[String]) -> Result<Vec<Column>> {
+    let all: Vec<Column> = usual.iter().chain(&EXTRA).copied().collect();
     let find = |key: &String| {
-        let found = usual.iter().find(|column| column.key == key).copied();
+        let found = all.iter().find(|column| column.key == key).copied();
         found.ok_or_else(|| {
-            let known: Vec<&str> = usual.iter().map(|column| column.key).collect();
+            let known: Vec<&str> = all.iter().map(|column| column.key).collect();
             Error::new(
                 ErrorKind::Usage,
                 format!("there is no column '{}'", escaped(key.as_bytes())),
@@ -278,7 +303,10 @@ mod tests {
     #[test]
     fn an_unknown_column_names_the_known_ones() {
         let error = chosen(&FACTS, &["frob".to_owned()]).unwrap_err();
-        assert_eq!(error.hint_text(), Some("columns are mode,uid,modified"));
+        assert_eq!(
+            error.hint_text(),
+            Some("columns are mode,uid,modified,kind,gid,device,inode")
+        );
     }
 
     #[test]

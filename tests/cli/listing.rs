@@ -1,5 +1,7 @@
 //! Listings of every kind, scopes, and values on the command line.
 
+use std::os::unix::fs::MetadataExt;
+
 use serde_json::json;
 
 use crate::sandbox::Sandbox;
@@ -73,6 +75,11 @@ fn columns_are_shown_in_the_order_given_with_numbers_to_the_right() {
         .stdout("/a          1\n/longer  1536\n");
     let wide = sb.ipc(["shm", "ls", "--columns", "mode,mode", "a"]).run();
     wide.ok().stdout("MODE  MODE\n0600  0600\n");
+    let asked = sb
+        .ipc(["shm", "ls", "a", "--columns", "kind,inode", "--no-headings"])
+        .run();
+    let inode = std::fs::metadata(sb.shm_file("a")).unwrap().ino();
+    asked.ok().stdout(&format!("shm  {inode}\n"));
     let json = ["--json", "shm", "ls", "a", "--columns", "size,name"];
     sb.ipc(json)
         .run()

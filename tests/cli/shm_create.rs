@@ -347,3 +347,48 @@ fn a_segment_may_be_closed_to_everybody() {
     );
     sb.ipc(["shm", "rm", "a"]).run().ok();
 }
+
+#[test]
+fn of_many_creators_at_once_one_makes_it_and_the_others_are_told() {
+    let sb = Sandbox::new();
+    for round in 0..5 {
+        let name = format!("a{round}");
+        let words = ["-q", "shm", "create", &name, "--size", "64K"];
+        let started: Vec<_> = (0..8).map(|_| sb.ipc(words).start()).collect();
+        let mut codes: Vec<_> = started
+            .into_iter()
+            .map(|creator| creator.finish().0.code())
+            .collect();
+        codes.sort_unstable();
+        assert_eq!(codes[0], Some(0));
+        assert!(codes[1..].iter().all(|code| *code == Some(4)), "{codes:?}");
+    }
+}
+
+#[test]
+fn many_that_open_or_replace_at_once_all_succeed() {
+    let sb = Sandbox::new();
+    for action in ["open", "replace"] {
+        for _ in 0..5 {
+            let words = [
+                "-q",
+                "shm",
+                "create",
+                "a",
+                "--size",
+                "64K",
+                "--if-exists",
+                action,
+            ];
+            let started: Vec<_> = (0..8).map(|_| sb.ipc(words).start()).collect();
+            for creator in started {
+                let (status, _, stderr) = creator.finish();
+                assert!(status.success(), "{action}: {stderr}");
+            }
+            assert_eq!(
+                std::fs::metadata(sb.shm_file("a")).unwrap().size(),
+                64 << 10
+            );
+        }
+    }
+}

@@ -21,8 +21,10 @@ use crate::size::Mode;
 /// ```
 /// # use ipc::{name::Name, object::shm::{Allocation, Draft, Segment}, size::Mode};
 /// # let name = Name::parse(format!("doc-draft-{}", std::process::id()).as_bytes())?;
-/// let draft = Draft::of(&name, &mut &b"hello"[..], None, 0, Allocation::Full, Mode::default())?;
-/// draft.publish()?;
+/// Segment::create(&name, 4096, Allocation::Full, Mode::default())?;
+/// let source = &mut &b"hello"[..];
+/// let draft = Draft::of(&name, source, None, 0, Allocation::Full, Mode::default())?;
+/// assert!(draft.publish().is_err());
 /// Segment::unlink(&name)?;
 /// draft.publish()?;
 /// # Segment::unlink(&name)?;

@@ -147,8 +147,9 @@ impl Segment {
     /// [`ErrorKind::Limit`] when they do not fit, or there is no space.
     pub fn write(&self, source: &mut dyn Read, offset: u64, end: End) -> Result<u64> {
         signal::ignore_size_limit();
-        let size = self.size()?;
-        let is_sparse = self.allocated()? < size;
+        let found = self.file.metadata().map_err(Error::os)?;
+        let size = found.size();
+        let is_sparse = found.blocks() * 512 < size;
         let mut chunk = vec![0; CHUNK];
         let (mut at, mut end_now) = (offset, size);
         loop {
@@ -239,13 +240,6 @@ impl Segment {
             Err(Errno::EOPNOTSUPP) | Ok(()) => Ok(()),
             Err(errno) => Err(unwritten(errno.into(), length)),
         }
-    }
-
-    fn allocated(&self) -> Result<u64> {
-        self.file
-            .metadata()
-            .map(|found| found.blocks() * 512)
-            .map_err(Error::os)
     }
 
     fn set_len(&self, size: u64) -> Result<()> {
