@@ -186,7 +186,7 @@ fn a_read_only_place_is_an_error_that_says_so() {
     let sb = Sandbox::new();
     let script = "
         ipc -q shm create a --size 4
-        mount -o remount,ro /dev/shm
+        mount -o remount,bind,ro /dev/shm || exit 98
         for verb in 'create b --size 4' 'write a x' 'resize a 8' 'rm a'; do
             ipc shm $verb 2>> said && exit 10
             test $? = 6 || exit 11
@@ -202,7 +202,9 @@ fn a_read_only_place_is_an_error_that_says_so() {
 #[test]
 fn a_place_that_is_no_tmpfs_is_named_by_listings_and_still_works() {
     let sb = Sandbox::new();
-    let disk = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let Ok(disk) = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")) else {
+        return skip("the build folder is not writable for this user");
+    };
     let script = format!(
         "mount --bind '{}' /dev/shm
          test \"$(stat -f -c %T /dev/shm)\" = tmpfs && exit 98
