@@ -108,7 +108,16 @@ pub fn require_one_link(file: &File) -> Result<()> {
 /// [`ErrorKind::Missing`], [`ErrorKind::Denied`], or [`ErrorKind::Broken`]
 /// for a directory, which is never removed.
 pub fn unlink(path: &Path) -> Result<()> {
-    std::fs::remove_file(path).map_err(|refusal| refused(path, refusal))
+    std::fs::remove_file(path).map_err(|refusal| {
+        let error = refused(path, refusal);
+        match (error.kind(), std::fs::symlink_metadata(path)) {
+            (ErrorKind::Denied, Ok(found)) => error.saying(format!(
+                "permission denied: only user {} may remove it",
+                found.uid()
+            )),
+            _ => error,
+        }
+    })
 }
 
 /// Looks at what lies under a name without opening it.
@@ -132,17 +141,34 @@ pub fn kind_of(found: &std::fs::Metadata) -> &'static str {
     }
 }
 
-/// Bytes that /dev/shm can still hold for this user, and all it can hold.
+/// How much /dev/shm can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes that this user can still take.
+    pub free: u64,
+    /// All it can hold; nothing when no limit was set.
+    pub limit: Option<u64>,
+}
+
+/// Asks how much /dev/shm can hold.
 ///
 /// # Errors
 /// When there is no /dev/shm.
-pub fn space() -> Result<(u64, u64)> {
+pub fn space() -> Result<Space> {
     let fs = statfs(DIRECTORY).map_err(|errno| unusable(errno.into()))?;
     let block = u64::try_from(fs.block_size()).unwrap_or(0);
-    Ok((
-        fs.blocks_available().saturating_mul(block),
-        fs.blocks().saturating_mul(block),
-    ))
+    // A tmpfs that was mounted with size=0 is bounded by memory alone, and
+    // says so by having no blocks at all.
+    if fs.blocks() == 0 {
+        return Ok(Space {
+            free: u64::MAX,
+            limit: None,
+        });
+    }
+    Ok(Space {
+        free: fs.blocks_available().saturating_mul(block),
+        limit: Some(fs.blocks().saturating_mul(block)),
+    })
 }
 
 /// Whether /dev/shm is a tmpfs, as everybody assumes; says what is wrong otherwise.
@@ -169,6 +195,14 @@ fn refused(path: &Path, refusal: io::Error) -> Error {
         // Unlinking a directory, opening one for writing, opening a socket.
         Some(Errno::EISDIR | Errno::ENXIO | Errno::ENODEV) => not_regular(found()),
         Some(Errno::EPERM) if found() == "directory" => not_regular("directory"),
+        Some(Errno::EACCES) => match std::fs::symlink_metadata(path) {
+            Ok(found) => error.saying(format!(
+                "permission denied: it belongs to user {} and has mode {:04o}",
+                found.uid(),
+                found.mode() & 0o7777
+            )),
+            Err(_) => error,
+        },
         _ => error,
     }
 }
@@ -192,9 +226,13 @@ fn unusable(refusal: io::Error) -> Error {
             .meaning(ErrorKind::Limit)
             .saying(format!("there is no {DIRECTORY}"))
             .hint(format!("mount -t tmpfs -o mode=1777 tmpfs {DIRECTORY}")),
-        Some(Errno::EOPNOTSUPP | Errno::EISDIR) => {
-            error.saying(format!("{DIRECTORY} is on a file system without O_TMPFILE"))
-        }
+        Some(Errno::EOPNOTSUPP | Errno::EISDIR) => error
+            .saying(format!("{DIRECTORY} is on a file system without O_TMPFILE"))
+            .hint(format!("mount -t tmpfs -o mode=1777 tmpfs {DIRECTORY}")),
+        // No byte is asked for yet, so it is not the space that is missing.
+        Some(Errno::ENOSPC) => error
+            .saying(format!("{DIRECTORY} has no inode left for one more object"))
+            .hint(format!("df -i {DIRECTORY}")),
         _ => error,
     }
 }

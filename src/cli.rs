@@ -1,22 +1,22 @@
 //! The command tree, the one dispatch, and the only printer of errors.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind as UsageKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Set by the completion scripts when they ask for candidates.
 pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 
-use crate::cmd::context::Context;
+use crate::cmd::context::{Context, ending};
 use crate::cmd::options::Global;
 use crate::cmd::{completions, demo, leaf, man, mq, sem, shm};
-use crate::error::{Error, ErrorKind};
-use crate::escape::escaped_text;
+use crate::escape::{escaped, escaped_text};
 use crate::exit::{Exit, TABLE};
-use crate::output::{Output, tell};
-use crate::sys::{signal, startup};
+use crate::name::Scope;
+use crate::output::{Color, Output, tell};
+use crate::sys::signal;
 
 /// Shared memory, semaphores and message queues for the shell
 ///
@@ -126,7 +126,7 @@ pub fn main() -> ExitCode {
     }
     let exit = match parse(&words) {
         Ok((global, noun)) => run(global, noun),
-        Err(refusal) => explain(&refusal),
+        Err(refusal) => explain(&words, refusal),
     };
     if let Exit::Signal(signal) = exit {
         // The caller sees a real death by signal, not a number that looks like one.
@@ -137,36 +137,40 @@ pub fn main() -> ExitCode {
 
 fn run(global: Global, noun: Noun) -> Exit {
     let out = Output::new(global.json, global.quiet, global.color);
-    let mut context = Context::new(out, global.scope.unwrap_or_default());
-    let path = noun.path();
-    let result = noun.run(context.named(path));
+    let (scope, refusal) = match global.scope() {
+        Ok(scope) => (scope, None),
+        Err(refusal) => (Scope::default(), Some(refusal)),
+    };
+    let mut context = Context::new(out, scope);
+    context.named(noun.path());
+    let result = match refusal {
+        None => noun.run(&mut context),
+        Some(refusal) => Err(refusal.into()),
+    };
     // What was printed before a failure must arrive too.
     let flushed = context.out.flush().map_err(anyhow::Error::from);
     let failure = match (result, flushed) {
         (Ok(exit), Ok(())) => return exit,
         (Err(failure), _) | (Ok(_), Err(failure)) => failure,
     };
-    let kind = failure
-        .downcast_ref::<Error>()
-        .map_or(ErrorKind::Limit, Error::kind);
-    match kind {
-        // As every filter ends whose reader has seen enough.
-        ErrorKind::OutputClosed if !startup::was_sigpipe_ignored() => {}
-        ErrorKind::Interrupted(_) => {}
-        _ => context.report(&failure),
-    }
-    match kind {
-        ErrorKind::OutputClosed if startup::was_sigpipe_ignored() => Exit::Limit,
-        kind => kind.into(),
-    }
+    ending(&failure, |failure| context.report(failure))
 }
 
 /// Parses the one verb that the first two words name, else the whole tree.
+///
+/// What is wrong, or a question for help, goes through the tree once more with
+/// nothing deferred: before that a list of verbs cannot say what they do.
 fn parse(words: &[OsString]) -> leaf::Parsed<Noun> {
     match parse_leaf(words) {
         Some(Ok(parsed)) => Ok(parsed),
-        _ => parse_tree(words),
+        _ => parse_tree(Cli::command(), words).or_else(|_| parse_tree(complete_tree(), words)),
     }
+}
+
+fn complete_tree() -> clap::Command {
+    let mut tree = Cli::command();
+    tree.build();
+    tree
 }
 
 fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
@@ -185,40 +189,65 @@ fn within<V>(parsed: leaf::Parsed<V>, noun: fn(V) -> Noun) -> leaf::Parsed<Noun>
     parsed.map(|(global, verb)| (global, noun(verb)))
 }
 
-fn parse_tree(words: &[OsString]) -> leaf::Parsed<Noun> {
-    let mut matches = Cli::command().try_get_matches_from(words)?;
+fn parse_tree(tree: clap::Command, words: &[OsString]) -> leaf::Parsed<Noun> {
+    let mut matches = tree.try_get_matches_from(words)?;
     let cli = Cli::from_arg_matches_mut(&mut matches)?;
     Ok((cli.global, cli.noun))
 }
 
 /// Help and version go to standard output and must arrive; the rest is misuse.
-fn explain(refusal: &clap::Error) -> Exit {
-    let text = refusal.render();
+fn explain(words: &[OsString], refusal: clap::Error) -> Exit {
     if refusal.use_stderr() {
-        let text = escaped_text(text.to_string().as_bytes());
-        tell(text.trim_end());
+        let text = quoting_safely(words, refusal).render().to_string();
+        tell(escaped_text(text.as_bytes()).trim_end());
         return Exit::Usage;
     }
-    let mut out = Output::new(false, false, crate::output::Color::Auto);
+    let mut out = Output::new(false, false, color(words));
+    let text = refusal.render();
     let text = if out.is_colored() {
         text.ansi().to_string()
     } else {
         text.to_string()
     };
-    debug_assert!(matches!(
-        refusal.kind(),
-        UsageKind::DisplayHelp | UsageKind::DisplayVersion
-    ));
     let printed = out
         .stdout()
         .write(text.as_bytes())
         .and_then(|()| out.flush());
     match printed {
         Ok(()) => Exit::Done,
-        Err(error) => {
-            tell(format_args!("ipc: {error}"));
-            error.kind().into()
-        }
+        Err(error) => ending(&error.into(), |error| tell(format_args!("ipc: {error:#}"))),
+    }
+}
+
+/// The same refusal with the words in it escaped: clap takes escape sequences
+/// out of what it quotes and leaves line ends in, so that a word could pass
+/// for another one, or for a line of ours.
+fn quoting_safely(words: &[OsString], refusal: clap::Error) -> clap::Error {
+    let escape = |word: &OsString| OsString::from(escaped(word.as_bytes()));
+    let safe: Vec<OsString> = words.iter().map(escape).collect();
+    if safe == words {
+        return refusal;
+    }
+    match parse_tree(complete_tree(), &safe) {
+        Err(again) if again.use_stderr() => again,
+        // Only the bytes themselves are wrong.
+        _ => refusal,
+    }
+}
+
+/// The colour that is asked for where nothing is parsed yet.
+fn color(words: &[OsString]) -> Color {
+    let asked = |when: &str| {
+        let glued = format!("--color={when}");
+        words.iter().any(|word| *word == *glued)
+            || words
+                .windows(2)
+                .any(|pair| pair[0] == "--color" && pair[1] == when)
+    };
+    match () {
+        () if asked("always") => Color::Always,
+        () if asked("never") => Color::Never,
+        () => Color::Auto,
     }
 }
 
@@ -246,3 +275,6 @@ fn more() -> String {
     text.push_str("\nSee also: ipc(7)");
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -163,6 +163,16 @@ impl Scope {
     }
 }
 
+/// From the environment, where anything may stand.
+impl TryFrom<&OsStr> for Scope {
+    type Error = Error;
+
+    fn try_from(raw: &OsStr) -> Result<Scope> {
+        // What is not UTF-8 is refused like any other character that does not fit.
+        raw.to_string_lossy().parse()
+    }
+}
+
 impl FromStr for Scope {
     type Err = Error;
 

@@ -12,7 +12,7 @@ use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::write;
 
 use super::stdout_descriptor;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::object::shm::Segment;
 use crate::process::blocked::Blocked;
 use crate::sys::startup;
@@ -153,9 +153,6 @@ impl Stdout {
         while at < range.end {
             let wanted = usize::try_from(range.end - at).map_or(CHUNK, |left| left.min(CHUNK));
             let length = segment.read_at(&mut chunk[..wanted], at)?;
-            if length == 0 {
-                break;
-            }
             self.deliver(&chunk[..length]).map_err(|(_, error)| error)?;
             at += length as u64;
         }
@@ -232,8 +229,11 @@ fn require_open() -> Result<()> {
 
 fn undelivered(errno: Errno) -> Error {
     let error = Error::os(errno).about("standard output");
+    if errno == Errno::EPIPE {
+        return error.saying("its reader is gone");
+    }
+    let error = error.meaning(ErrorKind::OutputFailed);
     match errno {
-        Errno::EPIPE => error.saying("its reader is gone"),
         Errno::EBADF => error.saying("is closed"),
         Errno::ENOSPC => error.saying("no space left"),
         _ => error,

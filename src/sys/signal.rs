@@ -90,6 +90,14 @@ pub fn see_children_end() {
     }
 }
 
+/// From here on a file that would get too large for this process is an error
+/// (EFBIG), no longer a death by SIGXFSZ.
+pub fn ignore_size_limit() {
+    let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+    // SAFETY: ignoring a signal runs no code of ours.
+    let _ = unsafe { sigaction(Signal::SIGXFSZ, &ignore) };
+}
+
 /// Ends this process by `signal`, so that the caller sees the real thing.
 ///
 /// Returns only where the signal is one that does not end a process.

@@ -15,11 +15,22 @@ mod sandbox;
 
 mod demo;
 mod examples;
+mod grammar;
+mod listing;
 mod man;
 mod mq;
+mod names;
+mod output;
 mod readme;
 mod sem;
 mod shm;
+mod shm_bytes;
+mod shm_create;
+mod shm_faults;
+mod shm_owners;
+mod shm_python;
+mod shm_space;
+mod terminal;
 
 /// A test file that nobody listed would never run.
 #[test]

@@ -44,7 +44,8 @@ impl Sandbox {
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         Sandbox {
             folder: tempfile::tempdir().unwrap(),
-            scope: format!("ipct-{}-{number}", std::process::id()),
+            // The last letter keeps the first sandbox from being part of the tenth.
+            scope: format!("ipct-{}-{number}e", std::process::id()),
             queues: RefCell::default(),
         }
     }
@@ -220,6 +221,11 @@ impl<'a> Invocation<'a> {
     pub fn with(mut self, change: impl FnOnce(&mut Command)) -> Invocation<'a> {
         change(&mut self.command);
         self
+    }
+
+    /// The command itself, for a test that connects it otherwise.
+    pub fn into_command(self) -> Command {
+        self.command
     }
 
     /// Runs it to its end.
