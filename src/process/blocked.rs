@@ -30,6 +30,12 @@ impl Blocked {
     pub fn former(&self) -> SigSet {
         self.former
     }
+
+    /// Leaves them blocked until the process ends: what is done is done, and
+    /// the exit code has to say so.
+    pub fn for_good(self) {
+        std::mem::forget(self);
+    }
 }
 
 impl Drop for Blocked {

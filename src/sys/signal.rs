@@ -38,14 +38,14 @@ impl StopFlag {
         let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
         let mut former = Vec::with_capacity(ENDING.len());
         for signal in ENDING {
+            // Asked first: a handler that is there for a moment would note a
+            // signal that the caller, nohup(1) say, wants ignored.
+            if is_ignored(signal)? {
+                continue;
+            }
             // SAFETY: the handler only stores into an atomic, which is async-signal-safe.
             let old = unsafe { sigaction(signal, &action) }?;
-            if matches!(old.handler(), SigHandler::SigIgn) {
-                // SAFETY: this puts back what was there a moment ago.
-                unsafe { sigaction(signal, &old) }?;
-            } else {
-                former.push((signal, old));
-            }
+            former.push((signal, old));
         }
         Ok(StopFlag { former })
     }
@@ -63,6 +63,15 @@ impl Drop for StopFlag {
             let _ = unsafe { sigaction(*signal, old) };
         }
     }
+}
+
+fn is_ignored(signal: Signal) -> io::Result<bool> {
+    // SAFETY: all zeros is a valid value of this plain C struct.
+    let mut now: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: a null action only asks; `now` is writable and of the right type.
+    let result = unsafe { libc::sigaction(signal as libc::c_int, std::ptr::null(), &raw mut now) };
+    nix::errno::Errno::result(result)?;
+    Ok(now.sa_sigaction == libc::SIG_IGN)
 }
 
 /// Ends this process by `signal`, so that the caller sees the real thing.
