@@ -15,6 +15,10 @@ mod sandbox;
 
 mod mq;
 mod sem;
+mod sem_collect;
+mod sem_list;
+mod sem_refusal;
+mod sem_wait;
 mod shm;
 
 /// A test file that nobody listed here would never run.
