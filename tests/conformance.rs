@@ -25,5 +25,7 @@ mod glibc;
 mod mixed;
 #[path = "conformance/open.rs"]
 mod open;
+#[path = "conformance/python.rs"]
+mod python;
 #[path = "conformance/wait.rs"]
 mod wait;

@@ -16,6 +16,8 @@ mod sandbox;
 mod mq;
 mod sem;
 mod sem_collect;
+mod sem_crash;
+mod sem_damage;
 mod sem_list;
 mod sem_refusal;
 mod sem_wait;

@@ -1,7 +1,7 @@
 //! glibc's semaphores as a peer: `sem_open` and its family, in this process,
 //! in its threads, and in children of it.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -53,29 +53,23 @@ unsafe impl Send for Peer {}
 unsafe impl Sync for Peer {}
 
 /// The name as glibc takes it.
-fn posix_name(sb: &Sandbox, name: &str) -> CString {
+pub fn posix_name(sb: &Sandbox, name: &str) -> CString {
     CString::new(format!("/{}", sb.full(name))).unwrap()
 }
 
 impl Peer {
     pub fn open(sb: &Sandbox, name: &str) -> Result<Peer, i32> {
-        Peer::open_with(sb, name, 0, 0, 0)
+        Peer::open_with(&posix_name(sb, name), 0, 0, 0)
     }
 
     /// `O_CREAT` and, as the flags say, `O_EXCL`.
     pub fn create(sb: &Sandbox, name: &str, exclusive: bool, value: u32) -> Result<Peer, i32> {
         let flags = libc::O_CREAT | if exclusive { libc::O_EXCL } else { 0 };
-        Peer::open_with(sb, name, flags, 0o600, value)
+        Peer::open_with(&posix_name(sb, name), flags, 0o600, value)
     }
 
-    fn open_with(
-        sb: &Sandbox,
-        name: &str,
-        flags: i32,
-        mode: libc::mode_t,
-        value: u32,
-    ) -> Result<Peer, i32> {
-        let name = posix_name(sb, name);
+    /// What the others are made of: sem_open(3).
+    pub fn open_with(name: &CStr, flags: i32, mode: libc::mode_t, value: u32) -> Result<Peer, i32> {
         // SAFETY: the name outlives the call, and both variadic arguments are given.
         let semaphore = unsafe { libc::sem_open(name.as_ptr(), flags, mode, value) };
         if semaphore == libc::SEM_FAILED {
@@ -156,7 +150,10 @@ impl Drop for Peer {
 }
 
 pub fn unlink(sb: &Sandbox, name: &str) -> Answer {
-    let name = posix_name(sb, name);
+    unlink_named(&posix_name(sb, name))
+}
+
+pub fn unlink_named(name: &CStr) -> Answer {
     // SAFETY: the name outlives the call.
     answer(unsafe { libc::sem_unlink(name.as_ptr()) })
 }

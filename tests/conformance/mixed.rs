@@ -1,8 +1,9 @@
 //! Pools of waiters of both kinds: nobody is lost, nothing is counted twice.
 
 use std::os::unix::process::ExitStatusExt;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use crate::glibc::{Child, Peer, Waiter};
+use crate::glibc::{Child, Peer, Waiter, posix_name, unlink, unlink_named};
 use crate::sandbox::{Running, Sandbox, patience, until};
 
 struct Pool<'a> {
@@ -159,7 +160,7 @@ fn a_wake_for_a_waiter_that_leaves_goes_to_another() {
         let gone = endings.iter().filter(|status| !status.success()).count();
         assert!(gone <= 1, "round {round}: {endings:?}");
         assert_eq!(pool.peer.value(), gone as i32, "round {round}");
-        crate::glibc::unlink(&sb, "s").unwrap();
+        unlink(&sb, "s").unwrap();
     }
 }
 
@@ -221,19 +222,51 @@ impl SharedCounter {
         SharedCounter(page.cast())
     }
 
-    fn number(&self) -> &std::sync::atomic::AtomicU32 {
+    fn number(&self) -> &AtomicU32 {
         // SAFETY: the page is mapped until the program ends, aligned, and only
         // reached in this way.
-        unsafe { std::sync::atomic::AtomicU32::from_ptr(self.0) }
+        unsafe { AtomicU32::from_ptr(self.0) }
     }
 
     fn enter(&self) -> u32 {
-        self.number()
-            .fetch_add(1, std::sync::atomic::Ordering::SeqCst)
+        self.number().fetch_add(1, Ordering::SeqCst)
     }
 
     fn leave(&self) {
-        self.number()
-            .fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+        self.number().fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn opening_while_glibc_creates_and_removes_sees_it_or_does_not() {
+    let sb = Sandbox::new();
+    let name = posix_name(&sb, "s");
+    let flags = libc::O_CREAT | libc::O_EXCL;
+    let goes_on = AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while goes_on.load(Ordering::Relaxed) {
+                // For a moment such a file has two names, and then none.
+                drop(Peer::open_with(&name, flags, 0o600, 1).unwrap());
+                unlink_named(&name).unwrap();
+            }
+        });
+        let _stop = Stop(&goes_on);
+        let codes: Vec<Option<i32>> = (0..100)
+            .map(|_| sb.ipc(["sem", "acquire", "s", "--try"]).run())
+            .map(|outcome| outcome.status.code())
+            .collect();
+        // There, missing, or taken as it was removed: never taken for broken.
+        let expected = |code: &Option<i32>| matches!(code, Some(0 | 3));
+        assert!(codes.iter().all(expected), "{codes:?}");
+    });
+}
+
+/// Ends the loop of a thread, also when its test fails.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 }

@@ -88,7 +88,7 @@ fn sem_open_2_exclusive_creation_fails_on_what_the_other_made() {
 fn sem_open_3_an_existing_semaphore_without_permission_exits_5() {
     let sb = Sandbox::new();
     drop(Peer::create(&sb, "s", true, 5).unwrap());
-    std::fs::set_permissions(sb.sem_file("s"), PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(sb.sem_file("s"), PermissionsExt::from_mode(0o000)).unwrap();
     for verb in ["value", "acquire", "release"] {
         let outcome = without_rights(sb.ipc(["sem", verb, "s"])).run();
         outcome.code(5).stderr_has("(EACCES)");
