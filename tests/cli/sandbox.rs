@@ -43,7 +43,8 @@ impl Sandbox {
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         Sandbox {
             folder: tempfile::tempdir().unwrap(),
-            scope: format!("ipct-{}-{number}", std::process::id()),
+            // The letter ends the number: what is cleaned up for 3 is not part of 33.
+            scope: format!("ipct-{}-{number}e", std::process::id()),
             queues: RefCell::default(),
         }
     }
