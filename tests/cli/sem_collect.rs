@@ -66,8 +66,12 @@ fn two_collectors_of_more_than_half_never_block_each_other() {
         let (one, two) = (collect(&sb, 2), collect(&sb, 2));
         one.blocked();
         two.blocked();
-        // Two units: if each got one, none would go on.
-        release(&sb, 2);
+        // Two units: if each got one, none would go on. One after the other,
+        // since a collector that waits again stands at the end of the queue.
+        for _ in 0..2 {
+            release(&sb, 1);
+            until("the unit to be taken", || word(&sb, "s").0 == 0);
+        }
         until("one to have both", || is_dead(&one) || is_dead(&two));
         release(&sb, 2);
         for collector in [one, two] {

@@ -257,6 +257,46 @@ fn a_taker_ended_by_a_signal_at_any_moment_has_taken_nothing() {
 }
 
 #[test]
+fn a_waiter_that_was_asked_to_stop_takes_nothing() {
+    let sb = Sandbox::new();
+    create(&sb, "s", 0);
+    let waiter = take(&sb, 1);
+    settles_at(&sb, 0, 1);
+    waiter.blocked();
+    // Both are there when it goes on.
+    waiter.signal(libc::SIGSTOP);
+    until("the waiter to stop", || state(&waiter) == 'T');
+    waiter.signal(libc::SIGTERM);
+    release(&sb, 1);
+    waiter.signal(libc::SIGCONT);
+    assert_eq!(waiter.finish().0.signal(), Some(libc::SIGTERM));
+    assert_eq!(word(&sb, "s"), (1, 0));
+}
+
+#[test]
+fn a_waiter_sleeps_where_everybody_wakes() {
+    use ipc::sys::{futex, mapping::Mapping};
+    let sb = Sandbox::new();
+    create(&sb, "s", 0);
+    let waiter = take(&sb, 1);
+    settles_at(&sb, 0, 1);
+    // The re-check of a waiter would hide that no wake reaches it, so one is
+    // sent without a unit: it finds a sleeper, unless that looks around just now.
+    let file = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open(sb.sem_file("s"))
+        .unwrap();
+    let shared = Mapping::new(&file, 32).unwrap();
+    let value = if cfg!(target_endian = "big") { 4 } else { 0 };
+    until("a wake to reach the waiter", || {
+        futex::wake(shared.word32(value), 1) == 1
+    });
+    release(&sb, 1);
+    assert!(waiter.finish().0.success());
+}
+
+#[test]
 fn a_waiter_that_gets_unit_and_signal_at_once_does_one_of_both() {
     let sb = Sandbox::new();
     create(&sb, "s", 0);
