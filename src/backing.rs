@@ -5,7 +5,7 @@
 //! care: no symbolic link is followed, and anything but a regular file with
 //! one name is refused before a byte of it is used.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -73,6 +73,14 @@ pub fn publish(file: &File, path: &Path) -> Result<()> {
 /// [`ErrorKind::Missing`], [`ErrorKind::Denied`], or [`ErrorKind::Broken`]
 /// for anything but a regular file.
 pub fn open(path: &Path, access: Access) -> Result<File> {
+    open_and_look(path, access).map(|(file, _)| file)
+}
+
+/// As [`open`], with what the check has seen, so that nobody asks again.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_and_look(path: &Path, access: Access) -> Result<(File, Metadata)> {
     let file = OpenOptions::new()
         .read(true)
         .write(access == Access::Write)
@@ -84,7 +92,7 @@ pub fn open(path: &Path, access: Access) -> Result<File> {
     if !found.is_file() {
         return Err(not_regular(kind_of(&found)));
     }
-    Ok(file)
+    Ok((file, found))
 }
 
 /// Refuses a file that has several names: changing it would change another.
@@ -124,12 +132,12 @@ pub fn unlink(path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// [`ErrorKind::Missing`] when nothing does.
-pub fn look(path: &Path) -> Result<std::fs::Metadata> {
+pub fn look(path: &Path) -> Result<Metadata> {
     std::fs::symlink_metadata(path).map_err(|refusal| refused(path, refusal))
 }
 
 /// A word for what a file is, when it is not a regular one.
-pub fn kind_of(found: &std::fs::Metadata) -> &'static str {
+pub fn kind_of(found: &Metadata) -> &'static str {
     let kind = found.file_type();
     match () {
         () if kind.is_dir() => "directory",

@@ -71,6 +71,12 @@ impl Blocked {
             None => Ok(()),
         }
     }
+
+    /// Leaves them blocked until the process ends: what is done is done, and
+    /// the exit code has to say so.
+    pub fn for_good(self) {
+        std::mem::forget(self);
+    }
 }
 
 impl Drop for Blocked {

@@ -39,14 +39,14 @@ impl StopFlag {
         let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
         let mut former = Vec::with_capacity(ENDING.len());
         for signal in ENDING {
+            // Asked first: a handler that is there for a moment would note a
+            // signal that the caller, nohup(1) say, wants ignored.
+            if is_ignored(signal) {
+                continue;
+            }
             // SAFETY: the handler only stores into an atomic, which is async-signal-safe.
             let old = unsafe { sigaction(signal, &action) }?;
-            if matches!(old.handler(), SigHandler::SigIgn) {
-                // SAFETY: this puts back what was there a moment ago.
-                unsafe { sigaction(signal, &old) }?;
-            } else {
-                former.push((signal, old));
-            }
+            former.push((signal, old));
         }
         Ok(StopFlag { former })
     }
