@@ -11,5 +11,6 @@ pub mod futex;
 pub mod mapping;
 pub mod mount;
 pub mod mq;
+pub mod pidfd;
 pub mod signal;
 pub mod startup;
