@@ -146,7 +146,7 @@ impl Segment {
         let path = own_path(name)?;
         backing::open(&path, access)
             .and_then(|file| backing::require_one_link(&file).map(|()| Segment { file }))
-            .map_err(|error| missing(error).about(name))
+            .map_err(|error| missing(error, "segment").about(name))
     }
 
     /// Bytes in the segment.
@@ -224,7 +224,7 @@ impl Segment {
     /// [`ErrorKind::Missing`], [`ErrorKind::Denied`]. See shm_unlink(3).
     pub fn unlink(name: &Name) -> Result<()> {
         let path = own_path(name)?;
-        backing::unlink(&path).map_err(|error| missing(error).about(name))
+        backing::unlink(&path).map_err(|error| missing(error, "segment").about(name))
     }
 
     fn extend(&self, size: u64, allocation: Allocation) -> Result<()> {
@@ -332,7 +332,8 @@ impl SegmentInfo {
     /// # Errors
     /// [`ErrorKind::Missing`].
     pub fn look(name: &Name) -> Result<SegmentInfo> {
-        let found = backing::look(&path(name)).map_err(|error| missing(error).about(name))?;
+        let found =
+            backing::look(&path(name)).map_err(|error| missing(error, "segment").about(name))?;
         let status = match backing::kind_of(&found) {
             "file" if found.size() == 0 => "empty",
             "file" if found.nlink() > 1 => "hard-linked",
@@ -394,7 +395,7 @@ fn own_path(name: &Name) -> Result<PathBuf> {
     .hint(format!("ipc {kind} … {rest}")))
 }
 
-fn new_path(name: &Name) -> Result<PathBuf> {
+pub(crate) fn new_path(name: &Name) -> Result<PathBuf> {
     name.check_new()?;
     if name.as_bytes().starts_with(b"ipc.") || name.as_bytes().starts_with(b"sem.") {
         let message = "names that start with sem. or ipc. are kept for other kinds";
@@ -424,14 +425,14 @@ fn empty(what: &str) -> Error {
     )
 }
 
-fn missing(error: Error) -> Error {
+pub(crate) fn missing(error: Error, what: &str) -> Error {
     match error.kind() {
-        ErrorKind::Missing => error.saying("no such segment"),
+        ErrorKind::Missing => error.saying(format!("no such {what}")),
         _ => error,
     }
 }
 
-fn taken(error: Error, what: &str) -> Error {
+pub(crate) fn taken(error: Error, what: &str) -> Error {
     match error.kind() {
         ErrorKind::Exists => error
             .saying(format!("the {what} exists already"))

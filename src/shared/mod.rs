@@ -1,5 +1,7 @@
 //! What lives inside a mapping and is shared by its contents, not its name.
 
+pub mod array;
 pub mod element;
+pub mod judge;
 pub mod npy;
 pub mod owner;
