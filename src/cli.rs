@@ -11,7 +11,7 @@ pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 
 use crate::cmd::context::Context;
 use crate::cmd::options::Global;
-use crate::cmd::{completions, demo, leaf, man, mq, sem, shm};
+use crate::cmd::{completions, demo, event, leaf, man, mq, sem, shm};
 use crate::error::{Error, ErrorKind};
 use crate::escape::escaped_text;
 use crate::exit::{Exit, TABLE};
@@ -68,6 +68,15 @@ enum Noun {
     #[command(subcommand_help_heading = "Verbs")]
     Mq(mq::Verb),
 
+    /// Events: waiting until something has happened
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        subcommand_value_name = "VERB"
+    )]
+    #[command(subcommand_help_heading = "Verbs")]
+    Event(event::Verb),
+
     Demo(demo::Demo),
 
     Man(man::Man),
@@ -81,6 +90,7 @@ impl Noun {
             Noun::Shm(verb) => verb.path(),
             Noun::Sem(verb) => verb.path(),
             Noun::Mq(verb) => verb.path(),
+            Noun::Event(verb) => verb.path(),
             Noun::Demo(_) => "demo",
             Noun::Man(_) => "man",
             Noun::Completions(_) => "completions",
@@ -92,6 +102,7 @@ impl Noun {
             Noun::Shm(verb) => verb.run(context),
             Noun::Sem(verb) => verb.run(context),
             Noun::Mq(verb) => verb.run(context),
+            Noun::Event(verb) => verb.run(context),
             Noun::Demo(demo) => demo.run(context),
             Noun::Man(man) => man.run(context),
             Noun::Completions(completions) => completions.run(context),
@@ -163,6 +174,7 @@ fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
         "shm" => shm::leaf(verb, rest).map(|parsed| within(parsed, Noun::Shm)),
         "sem" => sem::leaf(verb, rest).map(|parsed| within(parsed, Noun::Sem)),
         "mq" => mq::leaf(verb, rest).map(|parsed| within(parsed, Noun::Mq)),
+        "event" => event::leaf(verb, rest).map(|parsed| within(parsed, Noun::Event)),
         _ => None,
     }
 }

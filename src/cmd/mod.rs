@@ -9,6 +9,7 @@ pub(crate) mod complete;
 pub(crate) mod completions;
 pub(crate) mod context;
 pub(crate) mod demo;
+pub(crate) mod event;
 pub(crate) mod kind;
 pub(crate) mod leaf;
 pub(crate) mod listing;

@@ -2,6 +2,8 @@
 
 pub mod array;
 pub mod element;
+pub mod event;
 pub mod judge;
 pub mod npy;
 pub mod owner;
+pub mod page;
