@@ -98,6 +98,39 @@ impl AsFd for Process {
     }
 }
 
+/// In which pids and start times mean what they say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Namespaces {
+    /// Inode of the pid namespace.
+    pub pid: u64,
+    /// Inode of the time namespace; 0 where the kernel has none.
+    pub time: u64,
+}
+
+impl Namespaces {
+    /// Those of this process.
+    ///
+    /// # Errors
+    /// When `/proc` is not mounted.
+    pub fn of_this_process() -> Result<Namespaces> {
+        let time = std::fs::metadata("/proc/self/ns/time").map_or(0, |found| found.ino());
+        Ok(Namespaces {
+            pid: pid_namespace()?,
+            time,
+        })
+    }
+}
+
+impl std::fmt::Display for Namespaces {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "pid namespace {} with time namespace {}",
+            self.pid, self.time
+        )
+    }
+}
+
 /// The pid namespace that numbers are read in, by its inode.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ pub mod array;
 pub mod element;
 pub mod event;
 pub mod judge;
+pub mod lock;
 pub mod npy;
 pub mod owner;
 pub mod page;

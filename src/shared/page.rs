@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::facts::Facts;
 use crate::name::Name;
-use crate::process::identity::pid_namespace;
+use crate::process::identity::Namespaces;
 use crate::size::Mode;
 use crate::sys::mapping::{Cell, Mapping, Word32};
 use crate::sys::{fault, futex};
@@ -28,8 +28,9 @@ const VERSION: u32 = 1;
 const KIND: usize = 8;
 const VERSION_AT: usize = 16;
 const GEOMETRY: usize = 20;
-const NAMESPACE: usize = 24;
+const PID_NAMESPACE: usize = 24;
 const REMOVED: usize = 32;
+const TIME_NAMESPACE: usize = 40;
 
 /// Which kind of object a page holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +81,7 @@ pub struct Page {
     file: File,
     mapping: Mapping,
     geometry: u32,
-    namespace: u64,
+    namespaces: Namespaces,
 }
 
 impl Page {
@@ -96,7 +97,9 @@ impl Page {
             bytes[KIND..KIND + 8].copy_from_slice(&kind.tag());
             bytes[VERSION_AT..VERSION_AT + 4].copy_from_slice(&VERSION.to_ne_bytes());
             bytes[GEOMETRY..GEOMETRY + 4].copy_from_slice(&geometry.to_ne_bytes());
-            bytes[NAMESPACE..NAMESPACE + 8].copy_from_slice(&pid_namespace()?.to_ne_bytes());
+            let here = Namespaces::of_this_process()?;
+            bytes[PID_NAMESPACE..PID_NAMESPACE + 8].copy_from_slice(&here.pid.to_ne_bytes());
+            bytes[TIME_NAMESPACE..TIME_NAMESPACE + 8].copy_from_slice(&here.time.to_ne_bytes());
             let file = backing::unnamed(mode)?;
             file.write_all_at(&bytes, 0).map_err(Error::os)?;
             backing::publish(&file, &kind.path(name))
@@ -129,7 +132,7 @@ impl Page {
         let about = |error: Error| missing(error, kind).about(name);
         let file = backing::open(&kind.path(name), access).map_err(about)?;
         backing::require_one_link(&file).map_err(about)?;
-        let (geometry, namespace) = check(&file, kind).map_err(about)?;
+        let (geometry, namespaces) = check(&file, kind).map_err(about)?;
         let line = format!(
             "ipc: {}: {name}: the file was cut while in use (SIGBUS)\n",
             kind.word()
@@ -143,7 +146,7 @@ impl Page {
             mapping: mapping.map_err(Error::os).map_err(about)?,
             file,
             geometry,
-            namespace,
+            namespaces,
         })
     }
 
@@ -171,12 +174,21 @@ impl Page {
         self.geometry
     }
 
-    /// Whether it was made in the pid namespace of this process.
+    /// Refuses a page whose owners cannot be judged from here: their numbers
+    /// and start times are those of another pid or time namespace.
     ///
     /// # Errors
-    /// When `/proc` is not mounted.
-    pub fn is_of_this_namespace(&self) -> Result<bool> {
-        Ok(self.namespace == pid_namespace()?)
+    /// [`ErrorKind::Limit`], naming both namespaces.
+    pub fn require_this_namespace(&self) -> Result<()> {
+        let here = Namespaces::of_this_process()?;
+        if self.namespaces == here {
+            return Ok(());
+        }
+        let message = format!(
+            "was made in {}, and this is {here}: owners cannot be judged across",
+            self.namespaces
+        );
+        Err(Error::new(ErrorKind::Limit, message))
     }
 
     /// A 64-bit word.
@@ -226,7 +238,7 @@ impl Page {
 }
 
 /// Reads the header by `pread`, which cannot fault; says geometry and namespace.
-fn check(file: &File, kind: PageKind) -> Result<(u32, u64)> {
+fn check(file: &File, kind: PageKind) -> Result<(u32, Namespaces)> {
     let length = file.metadata().map_err(Error::os)?.len();
     let broken = |message: String| Err(Error::new(ErrorKind::Broken, message));
     if length != SIZE as u64 {
@@ -248,7 +260,11 @@ fn check(file: &File, kind: PageKind) -> Result<(u32, u64)> {
             four(VERSION_AT)
         ));
     }
-    Ok((four(GEOMETRY), eight(NAMESPACE)))
+    let namespaces = Namespaces {
+        pid: eight(PID_NAMESPACE),
+        time: eight(TIME_NAMESPACE),
+    };
+    Ok((four(GEOMETRY), namespaces))
 }
 
 fn missing(error: Error, kind: PageKind) -> Error {
