@@ -11,7 +11,7 @@ pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 
 use crate::cmd::context::Context;
 use crate::cmd::options::Global;
-use crate::cmd::{completions, demo, event, leaf, man, mq, sem, shm};
+use crate::cmd::{completions, demo, event, leaf, lock, man, mq, sem, shm};
 use crate::error::{Error, ErrorKind};
 use crate::escape::escaped_text;
 use crate::exit::{Exit, TABLE};
@@ -68,6 +68,15 @@ enum Noun {
     #[command(subcommand_help_heading = "Verbs")]
     Mq(mq::Verb),
 
+    /// Locks: one holder, many readers or counted slots, free when the owner dies
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        subcommand_value_name = "VERB"
+    )]
+    #[command(subcommand_help_heading = "Verbs")]
+    Lock(lock::Verb),
+
     /// Events: waiting until something has happened
     #[command(
         subcommand,
@@ -90,6 +99,7 @@ impl Noun {
             Noun::Shm(verb) => verb.path(),
             Noun::Sem(verb) => verb.path(),
             Noun::Mq(verb) => verb.path(),
+            Noun::Lock(verb) => verb.path(),
             Noun::Event(verb) => verb.path(),
             Noun::Demo(_) => "demo",
             Noun::Man(_) => "man",
@@ -102,6 +112,7 @@ impl Noun {
             Noun::Shm(verb) => verb.run(context),
             Noun::Sem(verb) => verb.run(context),
             Noun::Mq(verb) => verb.run(context),
+            Noun::Lock(verb) => verb.run(context),
             Noun::Event(verb) => verb.run(context),
             Noun::Demo(demo) => demo.run(context),
             Noun::Man(man) => man.run(context),
@@ -123,7 +134,10 @@ pub fn main() -> ExitCode {
     }
     let exit = match parse(&words) {
         Ok((global, noun)) => run(global, noun),
-        Err(refusal) => explain(&refusal),
+        Err(refusal) => match explain(&refusal) {
+            Exit::Usage if names_run_like(&words) => Exit::Failed,
+            exit => exit,
+        },
     };
     if let Exit::Signal(signal) = exit {
         // The caller sees a real death by signal, not a number that looks like one.
@@ -153,9 +167,26 @@ fn run(global: Global, noun: Noun) -> Exit {
         _ => context.report(&failure),
     }
     match kind {
+        ErrorKind::Interrupted(_) => kind.into(),
+        // So that 1 to 123 belong to the command.
+        _ if RUN_LIKE.contains(&path) => Exit::Failed,
         ErrorKind::OutputClosed if startup::was_sigpipe_ignored() => Exit::Limit,
         kind => kind.into(),
     }
+}
+
+/// Verbs that run a command: their own failures, misuse included, are 125.
+const RUN_LIKE: [&str; 2] = ["lock run", "sem run"];
+
+/// Whether a command line that could not be parsed was meant for such a verb.
+fn names_run_like(words: &[OsString]) -> bool {
+    let ours: Vec<&OsString> = words.iter().take_while(|word| *word != "--").collect();
+    ours.windows(2).any(|pair| {
+        RUN_LIKE.iter().any(|path| {
+            path.split_once(' ')
+                .is_some_and(|(noun, verb)| pair[0] == noun && pair[1] == verb)
+        })
+    })
 }
 
 /// Parses the one verb that the first two words name, else the whole tree.
@@ -174,6 +205,7 @@ fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
         "shm" => shm::leaf(verb, rest).map(|parsed| within(parsed, Noun::Shm)),
         "sem" => sem::leaf(verb, rest).map(|parsed| within(parsed, Noun::Sem)),
         "mq" => mq::leaf(verb, rest).map(|parsed| within(parsed, Noun::Mq)),
+        "lock" => lock::leaf(verb, rest).map(|parsed| within(parsed, Noun::Lock)),
         "event" => event::leaf(verb, rest).map(|parsed| within(parsed, Noun::Event)),
         _ => None,
     }

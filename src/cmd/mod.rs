@@ -13,6 +13,7 @@ pub(crate) mod event;
 pub(crate) mod kind;
 pub(crate) mod leaf;
 pub(crate) mod listing;
+pub(crate) mod lock;
 pub(crate) mod man;
 pub(crate) mod mq;
 pub(crate) mod options;

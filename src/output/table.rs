@@ -18,6 +18,8 @@ pub enum Show {
     Text,
     /// A number.
     Number,
+    /// How many elements a list has.
+    Count,
     /// A number of bytes, in units unless told otherwise.
     Bytes,
     /// A moment.
@@ -165,7 +167,7 @@ fn align(table: &mut Table, columns: &[Column]) {
             continue;
         };
         settings.set_padding((0, 2));
-        if matches!(column.show, Show::Number | Show::Bytes) {
+        if matches!(column.show, Show::Number | Show::Count | Show::Bytes) {
             settings.set_cell_alignment(CellAlignment::Right);
         }
     }
@@ -183,6 +185,7 @@ fn shown(value: &Value, show: Show, accounts: &Accounts, exact: bool) -> String 
             let uid = number.as_u64().and_then(|uid| u32::try_from(uid).ok());
             uid.map_or_else(|| number.to_string(), |uid| accounts.user(uid))
         }
+        (Value::Array(elements), Show::Count) => elements.len().to_string(),
         (Value::Object(fields), _) => {
             let field = |(key, value): (&String, &Value)| {
                 format!("{key} {}", shown(value, Show::Text, accounts, exact))
@@ -193,7 +196,8 @@ fn shown(value: &Value, show: Show, accounts: &Accounts, exact: bool) -> String 
     }
 }
 
-fn moment(seconds: f64) -> String {
+/// A moment of the day, given in seconds since 1970.
+pub fn moment(seconds: f64) -> String {
     let since = Duration::try_from_secs_f64(seconds).unwrap_or_default();
     humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string()
 }

@@ -164,9 +164,40 @@ pub fn command_of(pid: i32) -> Option<String> {
         .map(|name| name.trim_end().to_owned())
 }
 
+/// The processes of this pid namespace, as far as `/proc` shows them.
+pub fn all() -> Vec<i32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut pids: Vec<i32> = entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    pids.sort_unstable();
+    pids
+}
+
+/// Whether a process has this file open; not when that cannot be seen.
+pub fn has_open(pid: i32, device: u64, inode: u64) -> bool {
+    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let is_it = |found: std::fs::Metadata| (found.dev(), found.ino()) == (device, inode);
+    descriptors
+        .filter_map(|one| std::fs::metadata(one.path()).ok())
+        .any(is_it)
+}
+
+/// Whether a process is a copy of its parent that never became another
+/// program: of a shell, a subshell.
+pub fn is_forked_shell(pid: i32) -> bool {
+    /// PF_FORKNOEXEC of the kernel.
+    const NEVER_EXECED: u64 = 0x40;
+    let line = std::fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
+    field(&line, 9).is_some_and(|flags| flags & NEVER_EXECED != 0)
+}
+
 fn start_of(pid: i32) -> Option<Duration> {
     let line = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let ticks = start_in(&line)?;
+    let ticks = field(&line, 22)?;
     let per_second = sysconf(SysconfVar::CLK_TCK)
         .ok()
         .flatten()
@@ -175,11 +206,15 @@ fn start_of(pid: i32) -> Option<Duration> {
     Some(Duration::from_micros(u64::try_from(micros).ok()?))
 }
 
-/// The 22nd field; the second one, in brackets, may hold blanks and brackets.
-fn start_in(line: &[u8]) -> Option<u64> {
+/// A field by its number in proc_pid_stat(5), from 4 on; the second one, in
+/// brackets, may hold blanks and brackets.
+fn field(line: &[u8], number: usize) -> Option<u64> {
     let end = line.iter().rposition(|byte| *byte == b')')?;
     let rest = std::str::from_utf8(&line[end + 1..]).ok()?;
-    rest.split_ascii_whitespace().nth(19)?.parse().ok()
+    rest.split_ascii_whitespace()
+        .nth(number.checked_sub(3)?)?
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]
@@ -189,7 +224,8 @@ mod tests {
     #[test]
     fn the_start_time_is_found_behind_any_name() {
         let line = b"7 (a) b (c) S 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4711 1 2 3";
-        assert_eq!(start_in(line), Some(4711));
+        assert_eq!(field(line, 22), Some(4711));
+        assert_eq!(field(line, 9), Some(4_194_560));
     }
 
     #[test]

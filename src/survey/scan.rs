@@ -20,6 +20,7 @@ use crate::object::mq::QueueInfo;
 use crate::object::sem::SemaphoreInfo;
 use crate::object::shm::{self, SegmentInfo};
 use crate::shared::event::EventInfo;
+use crate::shared::lock::LockInfo;
 use crate::shared::page::PageKind;
 use crate::sys::mount;
 
@@ -48,6 +49,14 @@ pub fn semaphores(scope: &Scope) -> Result<Vec<SemaphoreInfo>> {
     let names = files.iter().filter_map(|file| file.strip_prefix(b"sem."));
     let names = names.filter(|name| !name.is_empty()).map(<[u8]>::to_vec);
     present(names, scope, SemaphoreInfo::look)
+}
+
+/// The locks within a scope, by name.
+///
+/// # Errors
+/// When /dev/shm cannot be read.
+pub fn locks(scope: &Scope) -> Result<Vec<LockInfo>> {
+    pages(PageKind::Lock, scope, LockInfo::look)
 }
 
 /// The events within a scope, by name.
