@@ -11,7 +11,7 @@ pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 
 use crate::cmd::context::Context;
 use crate::cmd::options::Global;
-use crate::cmd::{completions, demo, event, leaf, lock, man, mq, sem, shm};
+use crate::cmd::{barrier, completions, demo, event, leaf, lock, man, mq, sem, shm};
 use crate::error::{Error, ErrorKind};
 use crate::escape::escaped_text;
 use crate::exit::{Exit, TABLE};
@@ -86,6 +86,15 @@ enum Noun {
     #[command(subcommand_help_heading = "Verbs")]
     Event(event::Verb),
 
+    /// Barriers: nobody goes on until all have arrived
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        subcommand_value_name = "VERB"
+    )]
+    #[command(subcommand_help_heading = "Verbs")]
+    Barrier(barrier::Verb),
+
     Demo(demo::Demo),
 
     Man(man::Man),
@@ -101,6 +110,7 @@ impl Noun {
             Noun::Mq(verb) => verb.path(),
             Noun::Lock(verb) => verb.path(),
             Noun::Event(verb) => verb.path(),
+            Noun::Barrier(verb) => verb.path(),
             Noun::Demo(_) => "demo",
             Noun::Man(_) => "man",
             Noun::Completions(_) => "completions",
@@ -114,6 +124,7 @@ impl Noun {
             Noun::Mq(verb) => verb.run(context),
             Noun::Lock(verb) => verb.run(context),
             Noun::Event(verb) => verb.run(context),
+            Noun::Barrier(verb) => verb.run(context),
             Noun::Demo(demo) => demo.run(context),
             Noun::Man(man) => man.run(context),
             Noun::Completions(completions) => completions.run(context),
@@ -206,6 +217,7 @@ fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
         "sem" => sem::leaf(verb, rest).map(|parsed| within(parsed, Noun::Sem)),
         "mq" => mq::leaf(verb, rest).map(|parsed| within(parsed, Noun::Mq)),
         "lock" => lock::leaf(verb, rest).map(|parsed| within(parsed, Noun::Lock)),
+        "barrier" => barrier::leaf(verb, rest).map(|parsed| within(parsed, Noun::Barrier)),
         "event" => event::leaf(verb, rest).map(|parsed| within(parsed, Noun::Event)),
         _ => None,
     }

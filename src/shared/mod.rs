@@ -1,6 +1,7 @@
 //! What lives inside a mapping and is shared by its contents, not its name.
 
 pub mod array;
+pub mod barrier;
 pub mod element;
 pub mod event;
 pub mod judge;
@@ -8,3 +9,4 @@ pub mod lock;
 pub mod npy;
 pub mod owner;
 pub mod page;
+mod watch;

@@ -19,6 +19,7 @@ use crate::name::{Name, Scope};
 use crate::object::mq::QueueInfo;
 use crate::object::sem::SemaphoreInfo;
 use crate::object::shm::{self, SegmentInfo};
+use crate::shared::barrier::BarrierInfo;
 use crate::shared::event::EventInfo;
 use crate::shared::lock::LockInfo;
 use crate::shared::page::PageKind;
@@ -57,6 +58,14 @@ pub fn semaphores(scope: &Scope) -> Result<Vec<SemaphoreInfo>> {
 /// When /dev/shm cannot be read.
 pub fn locks(scope: &Scope) -> Result<Vec<LockInfo>> {
     pages(PageKind::Lock, scope, LockInfo::look)
+}
+
+/// The barriers within a scope, by name.
+///
+/// # Errors
+/// When /dev/shm cannot be read.
+pub fn barriers(scope: &Scope) -> Result<Vec<BarrierInfo>> {
+    pages(PageKind::Barrier, scope, BarrierInfo::look)
 }
 
 /// The events within a scope, by name.
