@@ -32,6 +32,7 @@ pub mod object;
 pub mod output;
 pub mod process;
 pub mod runtime;
+pub mod shared;
 pub mod size;
 pub mod survey;
 pub mod sys;

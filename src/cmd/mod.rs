@@ -5,13 +5,16 @@
 //! Nouns never import each other; what two of them need is in the files named
 //! here, or moves down into the library.
 
+pub(crate) mod barrier;
 pub(crate) mod complete;
 pub(crate) mod completions;
 pub(crate) mod context;
 pub(crate) mod demo;
+pub(crate) mod event;
 pub(crate) mod kind;
 pub(crate) mod leaf;
 pub(crate) mod listing;
+pub(crate) mod lock;
 pub(crate) mod man;
 pub(crate) mod mq;
 pub(crate) mod options;

@@ -2,4 +2,5 @@
 
 pub mod arrival;
 pub mod blocked;
+pub mod identity;
 pub mod spawn;

@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io;
 use std::marker::PhantomData;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
 
@@ -17,6 +17,7 @@ use memmap2::{MmapOptions, MmapRaw};
 #[derive(Debug)]
 pub struct Mapping {
     raw: MmapRaw,
+    writable: bool,
 }
 
 impl Mapping {
@@ -29,7 +30,48 @@ impl Mapping {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
         let raw = MmapOptions::new().len(length).map_raw(file)?;
-        Ok(Mapping { raw })
+        Ok(Mapping {
+            raw,
+            writable: true,
+        })
+    }
+
+    /// Maps as [`Mapping::new`], for looking and sleeping alone.
+    ///
+    /// # Errors
+    /// As [`Mapping::new`].
+    pub fn read_only(file: &File, length: usize) -> io::Result<Mapping> {
+        if length == 0 {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        let raw = MmapOptions::new().len(length).map_raw_read_only(file)?;
+        Ok(Mapping {
+            raw,
+            writable: false,
+        })
+    }
+
+    /// The cell of `width` bytes at `offset`.
+    ///
+    /// # Panics
+    /// As [`Mapping::word64`], and for a width that no atomic has.
+    pub fn cell(&self, offset: usize, width: usize) -> Cell<'_> {
+        self.check(offset, width);
+        let address = self.raw.as_mut_ptr().wrapping_add(offset);
+        let atomic = match width {
+            // SAFETY: as in word64: in bounds, aligned, alive, atomic.
+            1 => Atomic::One(unsafe { AtomicU8::from_ptr(address) }),
+            // SAFETY: as in word64: in bounds, aligned, alive, atomic.
+            2 => Atomic::Two(unsafe { AtomicU16::from_ptr(address.cast()) }),
+            // SAFETY: as in word64: in bounds, aligned, alive, atomic.
+            4 => Atomic::Four(unsafe { AtomicU32::from_ptr(address.cast()) }),
+            8 => Atomic::Eight(self.word64(offset)),
+            _ => unreachable!("an atomic has 1, 2, 4 or 8 bytes, not {width}"),
+        };
+        Cell {
+            atomic,
+            writable: self.writable,
+        }
     }
 
     /// The 64-bit word at `offset`.
@@ -67,6 +109,75 @@ impl Mapping {
             fits && offset.is_multiple_of(width),
             "a word at {offset} is not in this mapping"
         );
+    }
+}
+
+/// An atomic of 1, 2, 4 or 8 bytes, used as bits in the low end of 64.
+#[derive(Debug, Clone, Copy)]
+pub struct Cell<'a> {
+    atomic: Atomic<'a>,
+    writable: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Atomic<'a> {
+    One(&'a AtomicU8),
+    Two(&'a AtomicU16),
+    Four(&'a AtomicU32),
+    Eight(&'a AtomicU64),
+}
+
+impl Cell<'_> {
+    /// The bits now. Acquire pairs with the release of whoever stored them.
+    pub fn load(self) -> u64 {
+        match self.atomic {
+            Atomic::One(cell) => cell.load(Ordering::Acquire).into(),
+            Atomic::Two(cell) => cell.load(Ordering::Acquire).into(),
+            Atomic::Four(cell) => cell.load(Ordering::Acquire).into(),
+            Atomic::Eight(cell) => cell.load(Ordering::Acquire),
+        }
+    }
+
+    /// Replaces the bits by what `change` makes of them, in one step, and says
+    /// what they were. `change` may be called again when others are faster.
+    ///
+    /// # Errors
+    /// What `change` says; nothing is changed then.
+    ///
+    /// # Panics
+    /// On a mapping for looking alone.
+    pub fn update<E>(self, mut change: impl FnMut(u64) -> Result<u64, E>) -> Result<u64, E> {
+        assert!(self.writable, "this mapping is for looking alone");
+        let mut now = self.load();
+        loop {
+            let next = change(now)?;
+            match self.exchange(now, next) {
+                Ok(()) => return Ok(now),
+                Err(found) => now = found,
+            }
+        }
+    }
+
+    fn exchange(self, now: u64, next: u64) -> Result<(), u64> {
+        // Both sides: the value read is built upon, the value stored is handed on.
+        let (order, retry) = (Ordering::AcqRel, Ordering::Acquire);
+        match self.atomic {
+            Atomic::One(cell) => {
+                let result = cell.compare_exchange_weak(now as u8, next as u8, order, retry);
+                result.map(drop).map_err(u64::from)
+            }
+            Atomic::Two(cell) => {
+                let result = cell.compare_exchange_weak(now as u16, next as u16, order, retry);
+                result.map(drop).map_err(u64::from)
+            }
+            Atomic::Four(cell) => {
+                let result = cell.compare_exchange_weak(now as u32, next as u32, order, retry);
+                result.map(drop).map_err(u64::from)
+            }
+            Atomic::Eight(cell) => cell
+                .compare_exchange_weak(now, next, order, retry)
+                .map(drop),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ pub mod futex;
 pub mod mapping;
 pub mod mount;
 pub mod mq;
+pub mod pidfd;
 pub mod signal;
 pub mod startup;
 pub mod write;

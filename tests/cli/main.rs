@@ -13,6 +13,7 @@
 
 mod sandbox;
 
+mod barrier;
 mod demo;
 mod examples;
 mod grammar;

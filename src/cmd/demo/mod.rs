@@ -11,6 +11,7 @@ use crate::sys::signal::StopFlag;
 mod buffer;
 mod limit;
 mod picture;
+mod rendezvous;
 mod stage;
 
 const MORE: &str = "\
@@ -36,7 +37,7 @@ pub(crate) struct Demo {}
 /// A title, and what happens; it fails when the outcome is not as it must be.
 type Scene = (&'static str, fn(&mut Stage<'_>) -> anyhow::Result<()>);
 
-const SCENES: [Scene; 3] = [
+const SCENES: [Scene; 4] = [
     (
         "One producer and three consumers share a queue of four messages",
         buffer::play,
@@ -48,6 +49,10 @@ const SCENES: [Scene; 3] = [
     (
         "A picture goes from one process to another through shared memory",
         picture::play,
+    ),
+    (
+        "Four walkers meet at a barrier before each stage",
+        rendezvous::play,
     ),
 ];
 

@@ -12,6 +12,7 @@ use crate::name::{Name, Scope};
 use crate::object::mq::Queue;
 use crate::object::sem::Semaphore;
 use crate::object::shm::Segment;
+use crate::shared::barrier::Barrier;
 use crate::survey::scan;
 use crate::sys::exec;
 use nix::sys::signal::SigSet;
@@ -157,6 +158,9 @@ impl Drop for Stage<'_> {
         // What cannot be removed was never made; the scene has told already.
         for one in segments {
             let _ = name(one.label.bytes()).and_then(|name| Segment::unlink(&name));
+        }
+        for one in scan::barriers(&scope).unwrap_or_default() {
+            let _ = name(one.label.bytes()).and_then(|name| Barrier::unlink(&name));
         }
         for one in semaphores {
             let _ = name(one.label.bytes()).and_then(|name| Semaphore::unlink(&name));

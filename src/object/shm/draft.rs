@@ -114,7 +114,7 @@ impl Draft {
     /// stays as it is then.
     pub fn publish(&self) -> Result<()> {
         backing::publish(&self.segment.file, &self.path)
-            .map_err(|error| taken(error).about(&self.name))
+            .map_err(|error| taken(error, "segment").about(&self.name))
     }
 
     /// The bytes from `offset` on, for another segment that has the name.

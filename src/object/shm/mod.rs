@@ -27,6 +27,8 @@ mod refusal;
 pub use draft::Draft;
 pub use info::SegmentInfo;
 pub use names::is_of_another_kind;
+pub(crate) use names::new_path;
+pub(crate) use refusal::{missing, taken};
 
 use names::own_path;
 use refusal::{does_not_fit, empty, explained, no_space, unwritten};
@@ -94,8 +96,8 @@ impl Segment {
     /// # Errors
     /// [`ErrorKind::Exists`].
     pub fn require_free(name: &Name) -> Result<()> {
-        match backing::look(&names::new_path(name)?) {
-            Ok(_) => Err(refusal::taken(Error::os(Errno::EEXIST)).about(name)),
+        match backing::look(&new_path(name)?) {
+            Ok(_) => Err(taken(Error::os(Errno::EEXIST), "segment").about(name)),
             Err(_) => Ok(()),
         }
     }

@@ -47,7 +47,7 @@ pub(super) fn own_path(name: &Name) -> Result<PathBuf> {
 }
 
 /// The path of a name that a new segment is to have.
-pub(super) fn new_path(name: &Name) -> Result<PathBuf> {
+pub(crate) fn new_path(name: &Name) -> Result<PathBuf> {
     name.check_new()?;
     if name.as_bytes().starts_with(b"ipc.") || name.as_bytes().starts_with(b"sem.") {
         let message = "names that start with sem. or ipc. are kept for other kinds";

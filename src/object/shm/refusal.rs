@@ -13,6 +13,14 @@ pub(super) fn empty(what: &str) -> Error {
     )
 }
 
+/// A refusal because there is nothing under the name.
+pub(crate) fn missing(error: Error, what: &str) -> Error {
+    match error.kind() {
+        ErrorKind::Missing => error.saying(format!("no such {what}")),
+        _ => error,
+    }
+}
+
 /// A refusal to open, look at or remove, in words about segments.
 pub(super) fn explained(error: Error) -> Error {
     match error.kind() {
@@ -24,10 +32,11 @@ pub(super) fn explained(error: Error) -> Error {
     }
 }
 
-pub(super) fn taken(error: Error) -> Error {
+/// A refusal of a new name, in words about what was to have it.
+pub(crate) fn taken(error: Error, what: &str) -> Error {
     match error.kind() {
         ErrorKind::Exists => error
-            .saying("the segment exists already")
+            .saying(format!("the {what} exists already"))
             .hint("--if-exists open takes it as it is, --if-exists replace makes a new one"),
         _ => error,
     }

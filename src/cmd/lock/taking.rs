@@ -1,0 +1,122 @@
+//! What `acquire` and `run` have in common: the options, and the owner.
+
+use std::os::fd::AsFd;
+
+use clap::Args;
+use nix::sys::stat::{SFlag, fstat};
+use nix::unistd::getppid;
+
+use crate::cmd::options::NewMode;
+use crate::error::{Error, ErrorKind, Result};
+use crate::name::Name;
+use crate::output::{stdout_descriptor, tell};
+use crate::process::identity::{Process, is_forked_shell};
+use crate::shared::lock::{Acquired, Geometry, Lock, Request, Want};
+use crate::wait::Wait;
+
+/// In which way to take a lock.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Taking {
+    /// Let this many hold it at once; fixed when the lock is made
+    #[arg(long, value_name = "SLOTS", conflicts_with = "shared")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=240))]
+    slots: Option<u32>,
+
+    /// Hold it together with other readers
+    #[arg(long)]
+    shared: bool,
+
+    /// Take it once more when the owner holds it already
+    #[arg(long)]
+    reentrant: bool,
+
+    /// Fail with exit code 7 when the last owner died while it held
+    #[arg(long)]
+    no_recover: bool,
+
+    #[command(flatten)]
+    mode: NewMode,
+}
+
+impl Taking {
+    /// Opens the lock; it is made on first use with the slots asked for.
+    pub(super) fn open(&self, name: &Name) -> Result<Lock> {
+        let geometry = Geometry::of_slots(self.slots)?;
+        loop {
+            match Lock::open(name) {
+                Ok(lock) if self.slots.is_some() => {
+                    lock.require(geometry).map_err(|error| error.about(name))?;
+                    return Ok(lock);
+                }
+                Err(error) if error.kind() == ErrorKind::Missing => {
+                    match Lock::create(name, geometry, self.mode.mode) {
+                        // Somebody else was faster: theirs is as good.
+                        Err(error) if error.kind() == ErrorKind::Exists => {}
+                        result => result?,
+                    }
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Takes the lock, and says it when a dead owner left it.
+    pub(super) fn take(
+        &self,
+        lock: &Lock,
+        name: &Name,
+        owner: &Process,
+        wait: &mut Wait,
+        quiet: bool,
+    ) -> Result<Acquired> {
+        let request = Request {
+            owner,
+            want: if self.shared {
+                Want::Shared
+            } else {
+                Want::Exclusive
+            },
+            reentrant: self.reentrant,
+            recover: !self.no_recover,
+        };
+        let acquired = lock
+            .acquire(&request, wait)
+            .map_err(|error| error.about(name))?;
+        if acquired.recovered && !quiet {
+            let owner = acquired
+                .dead_owner
+                .map(|pid| format!(" {pid}"))
+                .unwrap_or_default();
+            tell(format_args!(
+                "ipc: lock: {name}: recovered from dead owner{owner}"
+            ));
+        }
+        Ok(acquired)
+    }
+}
+
+/// The owner that was named, else the parent of this process.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] when the parent is a subshell that is about to end.
+pub(super) fn owner(named: Option<i32>) -> Result<Process> {
+    if let Some(pid) = named {
+        return Process::open(pid);
+    }
+    let parent = getppid().as_raw();
+    let refused = |why: &str| {
+        Err(Error::new(ErrorKind::Usage, why)
+            .hint("--owner $$ names the shell of the script as the owner"))
+    };
+    if parent == 0 {
+        return refused("the parent process lies in another pid namespace and cannot be the owner");
+    }
+    let into_pipe = fstat(stdout_descriptor().as_fd())
+        .is_ok_and(|found| SFlag::from_bits_truncate(found.st_mode).contains(SFlag::S_IFIFO));
+    if into_pipe && is_forked_shell(parent) {
+        return refused(
+            "the parent is a subshell that ends with this command, and the lock with it",
+        );
+    }
+    Process::open(parent)
+}

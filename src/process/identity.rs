@@ -1,0 +1,252 @@
+//! Which process it is: number, start time, descriptor. The only reader of
+//! `/proc/PID`.
+//!
+//! A number alone says nothing: it is given to another process when its own
+//! has gone. A process is dead when its descriptor says so, not when it is a
+//! zombie by its letter, not when `kill 0` fails, and not when `/proc` has no
+//! entry; a number from another pid namespace is never judged at all.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::fstat;
+use nix::sys::statfs::{FsType, fstatfs};
+use nix::time::{ClockId, clock_gettime};
+use nix::unistd::{SysconfVar, getppid, sysconf};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::sys::pidfd;
+
+/// The file system of process descriptors whose inodes are never reused.
+const PIDFS_MAGIC: FsType = FsType(0x5049_4446);
+
+/// One process, held by its descriptor: the number cannot change hands.
+#[derive(Debug)]
+pub struct Process {
+    pid: i32,
+    start: Option<Duration>,
+    descriptor: OwnedFd,
+}
+
+impl Process {
+    /// Opens a process of this pid namespace by number.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`] when there is none, or only a thread has the number.
+    pub fn open(pid: i32) -> Result<Process> {
+        let descriptor = pidfd::open(pid).map_err(|errno| {
+            let error = Error::os(errno).about(format!("process {pid}"));
+            match errno {
+                Errno::ESRCH => error.saying("no such process"),
+                Errno::ENOENT | Errno::EINVAL => error
+                    .meaning(ErrorKind::Missing)
+                    .saying("is a thread, not a process"),
+                _ => error,
+            }
+        })?;
+        // Read after the descriptor is held. If the process has gone meanwhile
+        // the number may be another's: the descriptor then says dead.
+        let start = start_of(pid);
+        Ok(Process {
+            pid,
+            start,
+            descriptor,
+        })
+    }
+
+    /// The parent of this process: the shell, as a rule.
+    ///
+    /// # Errors
+    /// As [`Process::open`].
+    pub fn parent() -> Result<Process> {
+        Process::open(getppid().as_raw())
+    }
+
+    /// Its number in this pid namespace.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// When it started, since boot, rounded down to the kernel's ticks; unknown
+    /// where `/proc` hides it.
+    pub fn start(&self) -> Option<Duration> {
+        self.start
+    }
+
+    /// Whether it has ended, be it reaped or not.
+    pub fn is_dead(&self) -> bool {
+        let mut entry = [PollFd::new(self.descriptor.as_fd(), PollFlags::POLLIN)];
+        poll(&mut entry, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+    }
+
+    /// A number that no other process gets until the next boot, from Linux 6.9 on.
+    pub fn unique(&self) -> Option<u64> {
+        let of_pidfs =
+            fstatfs(&self.descriptor).is_ok_and(|fs| fs.filesystem_type() == PIDFS_MAGIC);
+        let found = of_pidfs.then(|| fstat(&self.descriptor).ok())??;
+        Some(found.st_ino)
+    }
+}
+
+/// For polling: readable from the moment the process has ended.
+impl AsFd for Process {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
+/// In which pids and start times mean what they say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Namespaces {
+    /// Inode of the pid namespace.
+    pub pid: u64,
+    /// Inode of the time namespace; 0 where the kernel has none.
+    pub time: u64,
+}
+
+impl Namespaces {
+    /// Those of this process.
+    ///
+    /// # Errors
+    /// When `/proc` is not mounted.
+    pub fn of_this_process() -> Result<Namespaces> {
+        let time = std::fs::metadata("/proc/self/ns/time").map_or(0, |found| found.ino());
+        Ok(Namespaces {
+            pid: pid_namespace()?,
+            time,
+        })
+    }
+}
+
+impl std::fmt::Display for Namespaces {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "pid namespace {} with time namespace {}",
+            self.pid, self.time
+        )
+    }
+}
+
+/// The pid namespace that numbers are read in, by its inode.
+///
+/// # Errors
+/// When `/proc` is not mounted.
+pub fn pid_namespace() -> Result<u64> {
+    let path = "/proc/self/ns/pid";
+    std::fs::metadata(path)
+        .map(|found| found.ino())
+        .map_err(|refusal| Error::os(refusal).about(path))
+}
+
+/// Reads CLOCK_BOOTTIME, on which the start times of processes are.
+pub fn since_boot() -> Duration {
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
+}
+
+/// The command line of a process, its words apart by blanks; else its short name.
+pub fn command_of(pid: i32) -> Option<String> {
+    let words = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let line = words
+        .split(|byte| *byte == 0)
+        .map(String::from_utf8_lossy)
+        .collect::<Vec<_>>()
+        .join(" ");
+    let line = line.trim_end().to_owned();
+    if !line.is_empty() {
+        return Some(line);
+    }
+    std::fs::read_to_string(format!("/proc/{pid}/comm"))
+        .ok()
+        .map(|name| name.trim_end().to_owned())
+}
+
+/// The processes of this pid namespace, as far as `/proc` shows them.
+pub fn all() -> Vec<i32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut pids: Vec<i32> = entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    pids.sort_unstable();
+    pids
+}
+
+/// Whether a process has this file open; not when that cannot be seen.
+pub fn has_open(pid: i32, device: u64, inode: u64) -> bool {
+    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let is_it = |found: std::fs::Metadata| (found.dev(), found.ino()) == (device, inode);
+    descriptors
+        .filter_map(|one| std::fs::metadata(one.path()).ok())
+        .any(is_it)
+}
+
+/// Whether a process is a copy of its parent that never became another
+/// program: of a shell, a subshell.
+pub fn is_forked_shell(pid: i32) -> bool {
+    /// PF_FORKNOEXEC of the kernel.
+    const NEVER_EXECED: u64 = 0x40;
+    let line = std::fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
+    field(&line, 9).is_some_and(|flags| flags & NEVER_EXECED != 0)
+}
+
+fn start_of(pid: i32) -> Option<Duration> {
+    let line = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let ticks = field(&line, 22)?;
+    let per_second = sysconf(SysconfVar::CLK_TCK)
+        .ok()
+        .flatten()
+        .filter(|hz| *hz > 0)?;
+    let micros = u128::from(ticks) * 1_000_000 / per_second.cast_unsigned() as u128;
+    Some(Duration::from_micros(u64::try_from(micros).ok()?))
+}
+
+/// A field by its number in proc_pid_stat(5), from 4 on; the second one, in
+/// brackets, may hold blanks and brackets.
+fn field(line: &[u8], number: usize) -> Option<u64> {
+    let end = line.iter().rposition(|byte| *byte == b')')?;
+    let rest = std::str::from_utf8(&line[end + 1..]).ok()?;
+    rest.split_ascii_whitespace()
+        .nth(number.checked_sub(3)?)?
+        .parse()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_start_time_is_found_behind_any_name() {
+        let line = b"7 (a) b (c) S 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4711 1 2 3";
+        assert_eq!(field(line, 22), Some(4711));
+        assert_eq!(field(line, 9), Some(4_194_560));
+    }
+
+    #[test]
+    fn this_process_is_alive_and_started_in_the_past() {
+        let this = Process::open(std::process::id() as i32).unwrap();
+        assert!(!this.is_dead());
+        assert!(this.start().unwrap() <= since_boot());
+    }
+
+    #[test]
+    fn a_zombie_is_dead_and_its_number_leads_nowhere_when_reaped() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let process = Process::open(child.id() as i32).unwrap();
+        let mut ended = [PollFd::new(process.as_fd(), PollFlags::POLLIN)];
+        poll(&mut ended, PollTimeout::NONE).unwrap();
+        assert!(process.is_dead());
+        child.wait().unwrap();
+        assert!(process.is_dead());
+        assert_eq!(
+            Process::open(process.pid()).unwrap_err().kind(),
+            ErrorKind::Missing
+        );
+    }
+}

@@ -1,0 +1,183 @@
+//! The owner word: who holds something, as one 64-bit number.
+//!
+//! `{stamp:41 | abandoned:1 | pid:22}`; pid 0 is free. Every change is one
+//! compare-and-swap from the value that was read, so a process that is killed
+//! at any instruction leaves the old state or the new one. The stamp only
+//! rises: it is the fencing token, it makes a word that comes back to the same
+//! owner another word, and it unmasks a reused pid, since the true owner
+//! started before its stamp was taken.
+//!
+//! This module is pure: it knows no clock, no process and no memory, so that
+//! the model checker sees the same transitions as the program.
+
+use std::time::Duration;
+
+/// Highest pid of the kernel, PID_MAX_LIMIT; it fits 22 bits.
+pub const MAX_PID: u32 = (1 << 22) - 1;
+/// The unit of a stamp: 41 bits of it are almost nine years of uptime.
+const UNIT_MICROS: u128 = 128;
+
+/// The state of a lock or slot, at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OwnerWord(pub u64);
+
+/// A fencing token: larger for every later holder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stamp(pub u64);
+
+impl Stamp {
+    /// The stamp of a moment since boot.
+    pub fn at(since_boot: Duration) -> Stamp {
+        Stamp((since_boot.as_micros() / UNIT_MICROS) as u64 & ((1 << 41) - 1))
+    }
+
+    /// The moment since boot that it stands for.
+    pub fn since_boot(self) -> Duration {
+        Duration::from_micros(self.0 * UNIT_MICROS as u64)
+    }
+}
+
+impl OwnerWord {
+    /// Never held.
+    pub const FREE: OwnerWord = OwnerWord(0);
+
+    fn new(stamp: Stamp, abandoned: bool, pid: u32) -> OwnerWord {
+        OwnerWord(stamp.0 << 23 | u64::from(abandoned) << 22 | u64::from(pid & MAX_PID))
+    }
+
+    /// The stamp of the last hold.
+    pub fn stamp(self) -> Stamp {
+        Stamp(self.0 >> 23)
+    }
+
+    /// The owner; nobody when free.
+    pub fn owner(self) -> Option<u32> {
+        let pid = (self.0 & u64::from(MAX_PID)) as u32;
+        (pid != 0).then_some(pid)
+    }
+
+    /// Whether a former owner died while it held.
+    pub fn is_abandoned(self) -> bool {
+        self.0 & 1 << 22 != 0
+    }
+
+    /// The low half: what a waiter sleeps on. It holds the pid and the low bits
+    /// of the stamp, so that every change is seen.
+    pub fn futex(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// Held by `pid` from now on; the stamp rises even if the clock does not.
+    #[must_use]
+    pub fn acquired(self, now: Stamp, pid: u32) -> OwnerWord {
+        let stamp = now.max(Stamp(self.stamp().0 + 1));
+        OwnerWord::new(stamp, self.is_abandoned(), pid)
+    }
+
+    /// Given back by its owner: nothing is left in disorder.
+    #[must_use]
+    pub fn released(self) -> OwnerWord {
+        OwnerWord::new(self.stamp(), false, 0)
+    }
+
+    /// Taken from a dead owner, or by force: the next one is told.
+    #[must_use]
+    pub fn abandoned(self) -> OwnerWord {
+        OwnerWord::new(self.stamp(), true, 0)
+    }
+
+    /// Whether a live process of this number and start time is the owner.
+    ///
+    /// One that started after the stamp was taken only has the same number.
+    pub fn is_of(self, pid: u32, start: Stamp) -> bool {
+        self.owner() == Some(pid) && start <= self.stamp()
+    }
+}
+
+/// What stands beside an owner word: `{stamp:41 | run:1 | depth:22}`. It counts
+/// only while its stamp is that of the owner word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Side(pub u64);
+
+impl Side {
+    /// A side word for a hold of this stamp; depth 0 is a pending one.
+    pub fn new(stamp: Stamp, depth: u32) -> Side {
+        Side(stamp.0 << 23 | u64::from(depth & MAX_PID))
+    }
+
+    /// The stamp of the hold that it is about.
+    pub fn stamp(self) -> Stamp {
+        Stamp(self.0 >> 23)
+    }
+
+    /// How often the owner has taken it.
+    pub fn depth(self) -> u32 {
+        (self.0 & u64::from(MAX_PID)) as u32
+    }
+
+    /// The same hold, so often taken.
+    #[must_use]
+    pub fn with_depth(self, depth: u32) -> Side {
+        Side(self.0 & !u64::from(MAX_PID) | u64::from(depth & MAX_PID))
+    }
+
+    /// The hold of a command, which ends with its process in good order.
+    #[must_use]
+    pub fn as_run(self) -> Side {
+        Side(self.0 | 1 << 22)
+    }
+
+    /// Whether it is the hold of a command.
+    pub fn is_run(self) -> bool {
+        self.0 & 1 << 22 != 0
+    }
+
+    /// Whether it is the gate of a writer that still waits for readers.
+    pub fn is_pending(self) -> bool {
+        self.depth() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hold_goes_round() {
+        let held = OwnerWord::FREE.acquired(Stamp(100), 42);
+        assert_eq!(
+            (held.stamp(), held.owner(), held.is_abandoned()),
+            (Stamp(100), Some(42), false)
+        );
+        let free = held.released();
+        assert_eq!(
+            (free.stamp(), free.owner(), free.is_abandoned()),
+            (Stamp(100), None, false)
+        );
+        let again = free.acquired(Stamp(100), 42);
+        assert_eq!(again.stamp(), Stamp(101));
+        let lost = again.abandoned().acquired(Stamp(50), 43);
+        assert_eq!((lost.stamp(), lost.is_abandoned()), (Stamp(102), true));
+        assert!(!lost.released().is_abandoned());
+    }
+
+    #[test]
+    fn every_change_is_a_change_of_the_futex_word() {
+        let word = OwnerWord::FREE.acquired(Stamp(7), 42);
+        for next in [
+            word.released(),
+            word.abandoned(),
+            word.released().acquired(Stamp(7), 42),
+        ] {
+            assert_ne!(next.futex(), word.futex());
+        }
+    }
+
+    #[test]
+    fn a_reused_number_is_not_the_owner() {
+        let word = OwnerWord::FREE.acquired(Stamp(100), MAX_PID);
+        assert!(word.is_of(MAX_PID, Stamp(100)));
+        assert!(!word.is_of(MAX_PID, Stamp(101)));
+        assert!(!word.is_of(MAX_PID - 1, Stamp(0)));
+    }
+}
