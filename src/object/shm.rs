@@ -16,6 +16,7 @@ use nix::fcntl::{FallocateFlags, fallocate};
 use serde::Serialize;
 
 use crate::backing::{self, Access};
+use crate::buffer::Buffer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::facts::{Facts, Label};
@@ -177,7 +178,7 @@ impl Segment {
     /// [`ErrorKind::Limit`] when they do not fit, or there is no space.
     pub fn write(&self, source: &mut dyn Read, offset: u64, end: End) -> Result<u64> {
         let size = self.size()?;
-        let mut chunk = vec![0; CHUNK];
+        let mut chunk = Buffer::new(CHUNK);
         let mut at = offset;
         loop {
             let length = fill_chunk(source, &mut chunk)?;
@@ -260,7 +261,7 @@ impl Segment {
 
     /// Writes all of the source from `at` on; says where that ended.
     fn fill(&self, source: &mut dyn Read, mut at: u64, allocation: Allocation) -> Result<u64> {
-        let mut chunk = vec![0; CHUNK];
+        let mut chunk = Buffer::new(CHUNK);
         loop {
             let length = fill_chunk(source, &mut chunk)?;
             match allocation {

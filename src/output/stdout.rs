@@ -10,6 +10,7 @@ use nix::sys::sendfile::sendfile;
 use nix::unistd::write;
 
 use super::stdout_descriptor;
+use crate::buffer::Buffer;
 use crate::error::{Error, Result};
 use crate::object::shm::Segment;
 use crate::sys::startup;
@@ -110,8 +111,8 @@ impl Stdout {
         if !snapshot && range.end - range.start > CHUNK as u64 && enlarge_pipe() {
             at = hand_over(segment, range.clone())?;
         }
-        let mut chunk =
-            vec![0; usize::try_from(range.end - at).map_or(CHUNK, |left| left.min(CHUNK))];
+        let largest = usize::try_from(range.end - at).map_or(CHUNK, |left| left.min(CHUNK));
+        let mut chunk = Buffer::new(largest);
         while at < range.end {
             let wanted = usize::try_from(range.end - at).map_or(CHUNK, |left| left.min(CHUNK));
             let length = segment.read_at(&mut chunk[..wanted], at)?;
