@@ -108,7 +108,7 @@ impl Stdout {
         self.flush()?;
         require_open()?;
         let mut at = range.start;
-        if !snapshot && range.end - range.start > CHUNK as u64 && enlarge_pipe() {
+        if range.end - range.start > CHUNK as u64 && enlarge_pipe() && !snapshot {
             at = hand_over(segment, range.clone())?;
         }
         let largest = usize::try_from(range.end - at).map_or(CHUNK, |left| left.min(CHUNK));
