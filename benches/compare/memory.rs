@@ -68,9 +68,9 @@ impl Shop<'_> {
             read_write,
             0.95,
         );
-        report.speed("new from a file", file, "C, sendfile", sendfile, 0.85);
+        report.speed("new from a file", file, "C, sendfile", sendfile, 0.95);
         // Only writes, where the others read as well.
-        report.speed("new from a file", file, "C, write(2) alone", write, 0.7);
+        report.speed("new from a file", file, "C, write(2) alone", write, 0.95);
         report.speed(
             "new from a pipe",
             pipe,

@@ -87,7 +87,10 @@ impl Report {
 
     /// Says aloud that something was not measured.
     pub fn skip(&mut self, what: &str, reason: &str) {
-        self.notes.push(format!("SKIPPED {what}: {reason}"));
+        let note = format!("SKIPPED {what}: {reason}");
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
     }
 }
 

@@ -9,6 +9,9 @@ const ROUNDS: usize = 400;
 /// An interpreter is slow to start; fewer of it tell as much.
 const SLOW_ROUNDS: usize = 40;
 
+/// Why there is nothing to compare with.
+pub const NO_PYTHON: &str = "no python3 with venv, or pip cannot get it";
+
 /// What a command of the spawner took.
 struct Figure {
     times: Times,
@@ -95,10 +98,7 @@ fn against_c(lab: &Lab, names: &Names, report: &mut Report) {
 
 fn against_python(lab: &Lab, names: &Names, report: &mut Report) {
     let Some(python) = python(lab) else {
-        report.skip(
-            "python posix_ipc",
-            "no python3 with venv, or pip cannot get it",
-        );
+        report.skip("python posix_ipc", NO_PYTHON);
         return;
     };
     let script = format!(
