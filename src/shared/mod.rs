@@ -5,3 +5,5 @@ pub mod element;
 pub mod judge;
 pub mod npy;
 pub mod owner;
+pub mod scalar;
+pub mod select;
