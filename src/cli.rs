@@ -11,7 +11,7 @@ pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 
 use crate::cmd::context::Context;
 use crate::cmd::options::Global;
-use crate::cmd::{completions, demo, leaf, man, mq, sem, shm};
+use crate::cmd::{completions, demo, leaf, man, mq, sem, shm, value};
 use crate::error::{Error, ErrorKind};
 use crate::escape::escaped_text;
 use crate::exit::{Exit, TABLE};
@@ -50,6 +50,15 @@ enum Noun {
     #[command(subcommand_help_heading = "Verbs")]
     Shm(shm::Verb),
 
+    /// Values: numbers and words of a type, changed in one step, shared with numpy
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        subcommand_value_name = "VERB"
+    )]
+    #[command(subcommand_help_heading = "Verbs")]
+    Value(value::Verb),
+
     /// Semaphores: counting units that processes take and give
     #[command(
         subcommand,
@@ -79,6 +88,7 @@ impl Noun {
     fn path(&self) -> &'static str {
         match self {
             Noun::Shm(verb) => verb.path(),
+            Noun::Value(verb) => verb.path(),
             Noun::Sem(verb) => verb.path(),
             Noun::Mq(verb) => verb.path(),
             Noun::Demo(_) => "demo",
@@ -90,6 +100,7 @@ impl Noun {
     fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
         match self {
             Noun::Shm(verb) => verb.run(context),
+            Noun::Value(verb) => verb.run(context),
             Noun::Sem(verb) => verb.run(context),
             Noun::Mq(verb) => verb.run(context),
             Noun::Demo(demo) => demo.run(context),
@@ -161,6 +172,7 @@ fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
     let rest = &words[2..];
     match noun {
         "shm" => shm::leaf(verb, rest).map(|parsed| within(parsed, Noun::Shm)),
+        "value" => value::leaf(verb, rest).map(|parsed| within(parsed, Noun::Value)),
         "sem" => sem::leaf(verb, rest).map(|parsed| within(parsed, Noun::Sem)),
         "mq" => mq::leaf(verb, rest).map(|parsed| within(parsed, Noun::Mq)),
         _ => None,

@@ -119,6 +119,11 @@ impl Element {
         !matches!(self.class, Class::Bool | Class::Bytes)
     }
 
+    /// Whether it is bytes, and neither a number nor yes or no.
+    pub fn is_text(self) -> bool {
+        self.class == Class::Bytes
+    }
+
     /// Bits of one element, of a type that is a number.
     pub(super) fn bits(self) -> u32 {
         self.width as u32 * 8

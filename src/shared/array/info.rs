@@ -165,15 +165,19 @@ impl Described for ArrayInfo {
     }
 }
 
-/// Refuses what is not known to be of this family.
-pub(super) fn require_family(file: &File, family: Family) -> Result<()> {
+/// Refuses what is not known to be of one of these families.
+pub(super) fn require_family(file: &File, families: &[Family]) -> Result<()> {
+    let asked = match families {
+        [one] => one.phrase(),
+        _ => "a value or array",
+    };
     let refused = |what: String| Err(Error::new(ErrorKind::Broken, what));
     match sign(file)? {
-        Sign::Family(found) if found == family => Ok(()),
-        Sign::Damaged(_) if family == Family::Array => Ok(()),
-        Sign::Family(found) => refused(format!("is {}, not {}", found.phrase(), family.phrase())),
+        Sign::Family(found) if families.contains(&found) => Ok(()),
+        Sign::Damaged(_) if families.contains(&Family::Array) => Ok(()),
+        Sign::Family(found) => refused(format!("is {}, not {asked}", found.phrase())),
         Sign::Damaged(error) => Err(error),
-        Sign::Other | Sign::Hidden => refused(format!("is not {}", family.phrase())),
+        Sign::Other | Sign::Hidden => refused(format!("is not {asked}")),
     }
 }
 

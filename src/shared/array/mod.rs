@@ -190,27 +190,40 @@ impl Array {
         })
     }
 
+    /// Checks that what exists has this type and shape, if one is given.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Exists`] when it has others, else as [`Array::open`].
+    pub fn require_like(name: &Name, element: Element, shape: Option<&[usize]>) -> Result<()> {
+        let header = backing::open(&path(name), Access::Read)
+            .and_then(|file| header_of(&file))
+            .map_err(|error| shm::missing(error, "value or array").about(name))?;
+        if header.element == element && shape.is_none_or(|shape| header.shape == shape) {
+            return Ok(());
+        }
+        let asked = shape.map(|shape| Header::new(element, shape.to_vec()).shown());
+        let asked = asked.map_or(String::new(), |shape| format!(" of shape {shape}"));
+        let (found, shape) = (header.element, header.shown());
+        let message = format!("exists as {found} of shape {shape}, not {element}{asked}");
+        Err(Error::new(ErrorKind::Exists, message).about(name))
+    }
+
     /// Removes the name. Processes that have it open keep it, but waiters of
     /// this program end with [`ErrorKind::Broken`].
     ///
     /// # Errors
     /// [`ErrorKind::Missing`], [`ErrorKind::Denied`], and [`ErrorKind::Broken`]
-    /// for what is something else: it is left alone.
+    /// for what is of another family, or something else: it is left alone.
     pub fn unlink(name: &Name, family: Family) -> Result<()> {
-        let about = |error: Error| shm::missing(error, family.word()).about(name);
-        let path = path(name);
-        let file = backing::open(&path, Access::Read).map_err(about)?;
-        info::require_family(&file, family)
-            .map_err(|error| about(error).hint(info::removal_hint(&file, name)))?;
-        // One that cannot be mapped has nobody waiting on it.
-        let waited_on = Array::open_any(name, Access::Write)
-            .or_else(|_| Array::open_any(name, Access::Read))
-            .ok();
-        backing::unlink(&path).map_err(about)?;
-        if let Some(removed) = waited_on {
-            removed.announce();
-        }
-        Ok(())
+        unlink(name, &[family])
+    }
+
+    /// Removes the name as [`Array::unlink`] does, be it a value or an array.
+    ///
+    /// # Errors
+    /// As [`Array::unlink`].
+    pub fn unlink_either(name: &Name) -> Result<()> {
+        unlink(name, &[Family::Value, Family::Array])
     }
 
     /// Its type, shape and place.
@@ -440,6 +453,23 @@ impl Array {
             _ => Ok(()),
         }
     }
+}
+
+fn unlink(name: &Name, families: &[Family]) -> Result<()> {
+    let family = families.first().map_or("array", |family| family.word());
+    let about = |error: Error| shm::missing(error, family).about(name);
+    let file = backing::open(&path(name), Access::Read).map_err(about)?;
+    info::require_family(&file, families)
+        .map_err(|error| about(error).hint(info::removal_hint(&file, name)))?;
+    // One that cannot be mapped has nobody waiting on it.
+    let waited_on = Array::open_any(name, Access::Write)
+        .or_else(|_| Array::open_any(name, Access::Read))
+        .ok();
+    backing::unlink(&path(name)).map_err(about)?;
+    if let Some(removed) = waited_on {
+        removed.announce();
+    }
+    Ok(())
 }
 
 /// Sleeps without anything that could wake.
