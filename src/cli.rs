@@ -11,14 +11,14 @@ pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 
 use crate::cmd::context::Context;
 use crate::cmd::options::Global;
-use crate::cmd::{completions, demo, leaf, man, mq, sem, shm, value};
+use crate::cmd::{array, completions, demo, leaf, man, mq, sem, shm, value};
 use crate::error::{Error, ErrorKind};
 use crate::escape::escaped_text;
 use crate::exit::{Exit, TABLE};
 use crate::output::{Output, tell};
 use crate::sys::{signal, startup};
 
-/// Shared memory, semaphores and message queues for the shell
+/// Shared memory, typed values, semaphores and message queues for the shell
 ///
 /// Separate processes create and use real POSIX objects: C, Python and any other
 /// program can sit on the other side. Every verb takes --json, every blocking verb
@@ -59,6 +59,15 @@ enum Noun {
     #[command(subcommand_help_heading = "Verbs")]
     Value(value::Verb),
 
+    /// Arrays: elements of one type, in one dimension or more, shared with numpy
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        subcommand_value_name = "VERB"
+    )]
+    #[command(subcommand_help_heading = "Verbs")]
+    Array(array::Verb),
+
     /// Semaphores: counting units that processes take and give
     #[command(
         subcommand,
@@ -89,6 +98,7 @@ impl Noun {
         match self {
             Noun::Shm(verb) => verb.path(),
             Noun::Value(verb) => verb.path(),
+            Noun::Array(verb) => verb.path(),
             Noun::Sem(verb) => verb.path(),
             Noun::Mq(verb) => verb.path(),
             Noun::Demo(_) => "demo",
@@ -101,6 +111,7 @@ impl Noun {
         match self {
             Noun::Shm(verb) => verb.run(context),
             Noun::Value(verb) => verb.run(context),
+            Noun::Array(verb) => verb.run(context),
             Noun::Sem(verb) => verb.run(context),
             Noun::Mq(verb) => verb.run(context),
             Noun::Demo(demo) => demo.run(context),
@@ -173,6 +184,7 @@ fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
     match noun {
         "shm" => shm::leaf(verb, rest).map(|parsed| within(parsed, Noun::Shm)),
         "value" => value::leaf(verb, rest).map(|parsed| within(parsed, Noun::Value)),
+        "array" => array::leaf(verb, rest).map(|parsed| within(parsed, Noun::Array)),
         "sem" => sem::leaf(verb, rest).map(|parsed| within(parsed, Noun::Sem)),
         "mq" => mq::leaf(verb, rest).map(|parsed| within(parsed, Noun::Mq)),
         _ => None,

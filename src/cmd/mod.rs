@@ -5,6 +5,7 @@
 //! Nouns never import each other; what two of them need is in the files named
 //! here, or moves down into the library.
 
+pub(crate) mod array;
 pub(crate) mod complete;
 pub(crate) mod completions;
 pub(crate) mod context;
