@@ -195,7 +195,17 @@ fn within<V>(parsed: leaf::Parsed<V>, noun: fn(V) -> Noun) -> leaf::Parsed<Noun>
     parsed.map(|(global, verb)| (global, noun(verb)))
 }
 
+/// Parses by the whole tree. Elements of arrays may look like options; when
+/// they do not help, the message is about the words as they were written.
 fn parse_tree(words: &[OsString]) -> leaf::Parsed<Noun> {
+    let shielded = array::shielded(words).map(|words| parse_words(&words));
+    match shielded {
+        Some(Ok(parsed)) => Ok(parsed),
+        _ => parse_words(words),
+    }
+}
+
+fn parse_words(words: &[OsString]) -> leaf::Parsed<Noun> {
     let mut matches = Cli::command().try_get_matches_from(words)?;
     let cli = Cli::from_arg_matches_mut(&mut matches)?;
     Ok((cli.global, cli.noun))

@@ -13,12 +13,15 @@
 
 mod sandbox;
 
+mod array;
 mod demo;
 mod examples;
 mod mq;
 mod readme;
 mod sem;
 mod shm;
+mod value;
+mod value_races;
 
 /// A test file that nobody listed here would never run.
 #[test]

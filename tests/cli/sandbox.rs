@@ -43,7 +43,8 @@ impl Sandbox {
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         Sandbox {
             folder: tempfile::tempdir().unwrap(),
-            scope: format!("ipct-{}-{number}", std::process::id()),
+            // Of one width: the end of test 1 must not take what is of test 10.
+            scope: format!("ipct-{}-{number:05}", std::process::id()),
             queues: RefCell::default(),
         }
     }

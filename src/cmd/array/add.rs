@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Target;
 use crate::backing::Access;
 use crate::cmd::context::{Context, bytes};
-use crate::cmd::element::print;
+use crate::cmd::element::{operand, print};
 use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::exit::Exit;
@@ -47,11 +47,11 @@ pub(crate) struct Add {
     target: Target,
 
     /// Index or slice
-    #[arg(value_name = "INDEX", allow_hyphen_values = true)]
+    #[arg(value_name = "INDEX", allow_hyphen_values = true, value_parser = operand())]
     index: OsString,
 
     /// What to add; may be negative for every type
-    #[arg(value_name = "OPERAND", allow_hyphen_values = true)]
+    #[arg(value_name = "OPERAND", allow_hyphen_values = true, value_parser = operand())]
     operand: OsString,
 
     /// Print the former elements instead

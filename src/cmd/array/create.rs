@@ -68,7 +68,7 @@ pub(crate) struct Create {
     from_file: Option<PathBuf>,
 
     /// Take the bytes of TEXT as the memory of the elements
-    #[arg(long, value_name = "TEXT", value_parser = operand())]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = operand())]
     bytes: Option<OsString>,
 
     #[command(flatten)]

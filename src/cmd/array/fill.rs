@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Target;
 use crate::backing::Access;
 use crate::cmd::context::{Context, bytes};
-use crate::cmd::element::answered;
+use crate::cmd::element::{answered, operand};
 use crate::cmd::options::Waiting;
 use crate::error::Result;
 use crate::exit::Exit;
@@ -41,7 +41,7 @@ pub(crate) struct Fill {
     target: Target,
 
     /// The value
-    #[arg(value_name = "VALUE", allow_hyphen_values = true)]
+    #[arg(value_name = "VALUE", allow_hyphen_values = true, value_parser = operand())]
     value: OsString,
 
     #[command(flatten)]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Target;
 use crate::backing::Access;
 use crate::cmd::context::{Context, bytes};
-use crate::cmd::element::{answered, print_raw};
+use crate::cmd::element::{answered, operand, print_raw};
 use crate::cmd::options::Waiting;
 use crate::error::Result;
 use crate::exit::Exit;
@@ -58,7 +58,7 @@ pub(crate) struct Get {
     target: Target,
 
     /// Index or slice; all elements if left out
-    #[arg(value_name = "INDEX", allow_hyphen_values = true)]
+    #[arg(value_name = "INDEX", allow_hyphen_values = true, value_parser = operand())]
     index: Option<OsString>,
 
     /// Print a copy of one moment

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::complete;
 use super::context::Context;
-use super::element::{hinted, operand, shielded};
+use super::element::{self, hinted, operand};
 use super::kind::Kind;
 use super::leaf::{self, Parsed};
 use crate::backing::{self, Access};
@@ -42,12 +42,21 @@ pub(crate) enum Verb {
     Rm(rm::Rm),
 }
 
+/// The words of a whole line, with elements shielded, when it is about arrays:
+/// global options may stand before the noun.
+pub(crate) fn shielded(words: &[OsString]) -> Option<Vec<OsString>> {
+    let noun = words.iter().position(|word| word == "array")?;
+    let (before, after) = words.split_at(noun + 1);
+    Some([before, &element::shielded(after)].concat())
+}
+
 /// Parses one verb alone; nothing when the word is no verb.
 pub(crate) fn leaf(verb: &str, words: &[OsString]) -> Option<Parsed<Verb>> {
+    let words = &element::shielded(words);
     Some(match verb {
-        "create" => leaf::parse(Verb::Create, &shielded(words)),
+        "create" => leaf::parse(Verb::Create, words),
         "get" => leaf::parse(Verb::Get, words),
-        "set" => leaf::parse(Verb::Set, &shielded(words)),
+        "set" => leaf::parse(Verb::Set, words),
         "add" => leaf::parse(Verb::Add, words),
         "fill" => leaf::parse(Verb::Fill, words),
         "stat" => leaf::parse(Verb::Stat, words),

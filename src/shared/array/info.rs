@@ -182,13 +182,13 @@ pub(super) fn require_family(file: &File, families: &[Family]) -> Result<()> {
 }
 
 /// The command that removes what lies there.
-pub(super) fn removal_hint(file: &File, name: &Name) -> String {
+pub(super) fn removal_hint(file: &File) -> String {
     let noun = match sign(file) {
         Ok(Sign::Family(found)) => found.word(),
         Ok(Sign::Damaged(_)) => Family::Array.word(),
         _ => "shm",
     };
-    format!("ipc {noun} rm {name}")
+    format!("ipc {noun} rm NAME")
 }
 
 fn sign_of(name: &Name) -> Result<Sign> {

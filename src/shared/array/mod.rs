@@ -26,13 +26,11 @@
 
 use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{Ordering, fence};
-use std::time::Duration;
 
 use crate::backing::{self, Access};
-use crate::deadline::monotonic_now;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::name::Name;
@@ -41,19 +39,23 @@ use crate::shared::element::Element;
 use crate::shared::npy::{DATA, Header, MAX_HEADER};
 use crate::shared::scalar::Scalar;
 use crate::size::Mode;
+use crate::sys::fault;
 use crate::sys::mapping::{Cell, Mapping};
-use crate::sys::{fault, futex};
 use crate::wait::{RECHECK, Wait};
 
 mod create;
 mod info;
+mod remove;
 mod trailer;
+mod update;
+mod wait;
 mod writer;
 
 pub use create::Contents;
 pub use info::ArrayInfo;
+pub use update::Change;
 
-use trailer::{GENERATION, Trailer};
+use trailer::Trailer;
 
 /// How often a copy of one moment is tried while others write.
 const TRIES: u32 = 1000;
@@ -92,15 +94,6 @@ impl Family {
             Family::Array => "an array",
         }
     }
-}
-
-/// What an update made of an element.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Change {
-    /// What it was.
-    pub old: Scalar,
-    /// What it is; the same where the update left it alone.
-    pub new: Scalar,
 }
 
 /// An open value or array.
@@ -162,7 +155,7 @@ impl Array {
         let message = format!("is {found} of shape {}, not {asked}", array.header.shown());
         let word = Family::of(&array.header).word();
         Err(about(
-            Error::new(ErrorKind::Broken, message).hint(format!("ipc {word} get {name}")),
+            Error::new(ErrorKind::Broken, message).hint(format!("ipc {word} get NAME")),
         ))
     }
 
@@ -206,24 +199,6 @@ impl Array {
         let (found, shape) = (header.element, header.shown());
         let message = format!("exists as {found} of shape {shape}, not {element}{asked}");
         Err(Error::new(ErrorKind::Exists, message).about(name))
-    }
-
-    /// Removes the name. Processes that have it open keep it, but waiters of
-    /// this program end with [`ErrorKind::Broken`].
-    ///
-    /// # Errors
-    /// [`ErrorKind::Missing`], [`ErrorKind::Denied`], and [`ErrorKind::Broken`]
-    /// for what is of another family, or something else: it is left alone.
-    pub fn unlink(name: &Name, family: Family) -> Result<()> {
-        unlink(name, &[family])
-    }
-
-    /// Removes the name as [`Array::unlink`] does, be it a value or an array.
-    ///
-    /// # Errors
-    /// As [`Array::unlink`].
-    pub fn unlink_either(name: &Name) -> Result<()> {
-        unlink(name, &[Family::Value, Family::Array])
     }
 
     /// Its type, shape and place.
@@ -279,126 +254,10 @@ impl Array {
         Ok(bytes)
     }
 
-    /// Changes one element in one step. `change` says what becomes of it, or
-    /// that it stays; it may be asked again when others are faster.
-    ///
-    /// # Errors
-    /// What `change` says: nothing is changed then. [`ErrorKind::Broken`] for
-    /// a wide one whose writer was killed, what the wait says while another
-    /// writer is at work on a wide one.
-    pub fn update(
-        &self,
-        index: usize,
-        wait: &mut Wait,
-        mut change: impl FnMut(&Scalar) -> Result<Option<Scalar>>,
-    ) -> Result<Change> {
-        self.require_writable()?;
-        let element = self.header.element;
-        if !element.is_atomic() {
-            return self.update_wide(index, wait, change);
-        }
-        let (cell, mut now) = (self.cell(index), 0);
-        let mut next = None;
-        let stored = cell.update(|bits| {
-            now = bits;
-            next = change(&element.decode(bits)).map_err(Some)?;
-            next.as_ref().map(|new| element.encode(new)).ok_or(None)
-        });
-        match stored {
-            Err(Some(error)) => return Err(error),
-            Err(None) => {}
-            Ok(_) => self.announce(),
-        }
-        let old = element.decode(now);
-        let new = next.unwrap_or_else(|| old.clone());
-        Ok(Change { old, new })
-    }
-
-    fn update_wide(
-        &self,
-        index: usize,
-        wait: &mut Wait,
-        mut change: impl FnMut(&Scalar) -> Result<Option<Scalar>>,
-    ) -> Result<Change> {
-        let turn = self.turn(wait)?;
-        if turn.is_torn() {
-            return Err(trailer::torn());
-        }
-        let old = self
-            .header
-            .element
-            .decode_bytes(&self.read(index..index + 1)?);
-        let Some(new) = change(&old)? else {
-            return Ok(Change {
-                new: old.clone(),
-                old,
-            });
-        };
-        turn.change(|array| array.store(index, &new))?;
-        Ok(Change { old, new })
-    }
-
-    /// Puts elements at flat indexes, all at once for steady readers.
-    ///
-    /// # Errors
-    /// What the wait says when another writer does not come to an end.
-    pub fn put(
-        &self,
-        pairs: impl ExactSizeIterator<Item = (usize, Scalar)>,
-        wait: &mut Wait,
-    ) -> Result<()> {
-        self.require_writable()?;
-        match pairs.len() {
-            0 => return Ok(()),
-            1 if self.header.element.is_atomic() => {
-                self.store_all(pairs)?;
-                self.announce();
-                return Ok(());
-            }
-            _ => {}
-        }
-        self.turn(wait)?.change(|array| array.store_all(pairs))
-    }
-
-    fn store_all(&self, mut pairs: impl Iterator<Item = (usize, Scalar)>) -> Result<()> {
-        pairs.try_for_each(|(index, scalar)| self.store(index, &scalar))
-    }
-
     /// The generation: moves with every change by a writer of ours. Nothing
     /// for a file without a trailer.
     pub fn generation(&self) -> Option<u64> {
         self.trailer().map(|trailer| trailer.generation())
-    }
-
-    /// Waits until the first element is as `is_so` wants it; the second thing
-    /// that is told is whether a writer of ours has been there since the start.
-    ///
-    /// Writers that are not ours wake nobody: they are noticed by a look every
-    /// `recheck`.
-    ///
-    /// # Errors
-    /// What the wait says; [`ErrorKind::Broken`] when the object was removed.
-    pub fn wait_until(
-        &self,
-        recheck: Duration,
-        wait: &mut Wait,
-        mut is_so: impl FnMut(&Scalar, bool) -> bool,
-    ) -> Result<Scalar> {
-        let start = self.generation();
-        loop {
-            // Before the look: a writer that comes after it ends the sleep.
-            let seen = self.generation();
-            let now = self.get(0, wait)?;
-            if is_so(&now, seen != start) {
-                return Ok(now);
-            }
-            self.require_name()?;
-            let until = wait.next(Some(recheck))?;
-            match (self.trailer(), seen) {
-                (Some(trailer), Some(seen)) => trailer.sleep(seen, until)?,
-                _ => doze(until),
-            }
-        }
     }
 
     fn trailer(&self) -> Option<Trailer<'_>> {
@@ -416,67 +275,6 @@ impl Array {
         let width = self.header.element.width;
         self.mapping.cell(self.header.data + index * width, width)
     }
-
-    fn store(&self, index: usize, scalar: &Scalar) -> Result<()> {
-        let element = self.header.element;
-        if element.is_atomic() {
-            let bits = element.encode(scalar);
-            return self.cell(index).update(|_| Ok(bits)).map(drop);
-        }
-        self.file
-            .write_all_at(&element.encode_bytes(scalar), self.offset(index))
-            .map_err(Error::os)
-    }
-
-    /// Tells waiters of a change of one cell, or of the removal; an odd
-    /// generation stays odd.
-    fn announce(&self) {
-        let Some(at) = self.trailer else { return };
-        if self.writable {
-            let generation = self.mapping.cell(at + GENERATION, 8);
-            let _ = generation.update(|now| Ok::<u64, Error>(now.wrapping_add(2)));
-        }
-        futex::wake(self.mapping.word32(at + GENERATION), u32::MAX);
-    }
-
-    fn require_writable(&self) -> Result<()> {
-        if self.writable {
-            Ok(())
-        } else {
-            Err(Error::os(nix::errno::Errno::EACCES))
-        }
-    }
-
-    fn require_name(&self) -> Result<()> {
-        match self.file.metadata().map_err(Error::os)?.nlink() {
-            0 => Err(Error::new(ErrorKind::Broken, "was removed while waiting")),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn unlink(name: &Name, families: &[Family]) -> Result<()> {
-    let family = families.first().map_or("array", |family| family.word());
-    let about = |error: Error| shm::missing(error, family).about(name);
-    let file = backing::open(&path(name), Access::Read).map_err(about)?;
-    info::require_family(&file, families)
-        .map_err(|error| about(error).hint(info::removal_hint(&file, name)))?;
-    // One that cannot be mapped has nobody waiting on it.
-    let waited_on = Array::open_any(name, Access::Write)
-        .or_else(|_| Array::open_any(name, Access::Read))
-        .ok();
-    backing::unlink(&path(name)).map_err(about)?;
-    if let Some(removed) = waited_on {
-        removed.announce();
-    }
-    Ok(())
-}
-
-/// Sleeps without anything that could wake.
-fn doze(until: Option<Duration>) {
-    let left = until.map(|moment| moment.saturating_sub(monotonic_now()).into());
-    // Too early is as good as too late: the caller looks again.
-    let _ = nix::poll::ppoll(&mut [], left, None);
 }
 
 fn path(name: &Name) -> PathBuf {
@@ -502,3 +300,6 @@ fn header_of(file: &File) -> Result<Header> {
 fn cut() -> Error {
     Error::new(ErrorKind::Broken, "was cut while in use")
 }
+
+#[cfg(test)]
+mod tests;
