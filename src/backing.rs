@@ -18,7 +18,7 @@ use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 use nix::unistd::linkat;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::size::Mode;
+use crate::size::{Mode, Size};
 
 /// Where glibc, and so everybody, keeps shared memory and named semaphores.
 pub const DIRECTORY: &str = "/dev/shm";
@@ -156,6 +156,16 @@ pub struct Space {
     pub free: u64,
     /// All it can hold; nothing when no limit was set.
     pub limit: Option<u64>,
+}
+
+/// The error of bytes that do not fit, with the arithmetic.
+pub fn no_space(needed: u64) -> Error {
+    let room = space()
+        .ok()
+        .and_then(|space| space.limit.map(|limit| (space.free, limit)))
+        .map(|(free, all)| format!(", {} free of {}", Size(free), Size(all)))
+        .unwrap_or_default();
+    Error::os(Errno::ENOSPC).saying(format!("{needed} bytes more do not fit: {DIRECTORY}{room}"))
 }
 
 /// Asks how much /dev/shm can hold.

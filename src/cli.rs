@@ -11,14 +11,14 @@ pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 
 use crate::cmd::context::{Context, ending};
 use crate::cmd::options::Global;
-use crate::cmd::{barrier, completions, demo, event, leaf, lock, man, mq, sem, shm};
+use crate::cmd::{array, barrier, completions, demo, event, leaf, lock, man, mq, sem, shm, value};
 use crate::escape::{escaped, escaped_text};
 use crate::exit::{Exit, TABLE};
 use crate::name::Scope;
 use crate::output::{Color, Output, tell};
 use crate::sys::signal;
 
-/// Shared memory, semaphores and message queues for the shell
+/// Shared memory, typed values, semaphores and message queues for the shell
 ///
 /// Separate processes create and use real POSIX objects: C, Python and any other
 /// program can sit on the other side. Every verb takes --json, every blocking verb
@@ -53,6 +53,24 @@ enum Noun {
     )]
     #[command(subcommand_help_heading = "Verbs")]
     Shm(shm::Verb),
+
+    /// Values: numbers and words of a type, changed in one step, shared with numpy
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        subcommand_value_name = "VERB"
+    )]
+    #[command(subcommand_help_heading = "Verbs")]
+    Value(value::Verb),
+
+    /// Arrays: elements of one type, in one dimension or more, shared with numpy
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        subcommand_value_name = "VERB"
+    )]
+    #[command(subcommand_help_heading = "Verbs")]
+    Array(array::Verb),
 
     /// Semaphores: counting units that processes take and give
     ///
@@ -120,6 +138,8 @@ impl Noun {
     fn path(&self) -> &'static str {
         match self {
             Noun::Shm(verb) => verb.path(),
+            Noun::Value(verb) => verb.path(),
+            Noun::Array(verb) => verb.path(),
             Noun::Sem(verb) => verb.path(),
             Noun::Mq(verb) => verb.path(),
             Noun::Lock(verb) => verb.path(),
@@ -134,6 +154,8 @@ impl Noun {
     fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
         match self {
             Noun::Shm(verb) => verb.run(context),
+            Noun::Value(verb) => verb.run(context),
+            Noun::Array(verb) => verb.run(context),
             Noun::Sem(verb) => verb.run(context),
             Noun::Mq(verb) => verb.run(context),
             Noun::Lock(verb) => verb.run(context),
@@ -219,7 +241,7 @@ fn names_run_like(words: &[OsString]) -> bool {
 fn parse(words: &[OsString]) -> leaf::Parsed<Noun> {
     match parse_leaf(words) {
         Some(Ok(parsed)) => Ok(parsed),
-        _ => parse_tree(Cli::command(), words).or_else(|_| parse_tree(complete_tree(), words)),
+        _ => parse_tree(Cli::command, words).or_else(|_| parse_tree(complete_tree, words)),
     }
 }
 
@@ -235,6 +257,8 @@ fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
     let rest = &words[2..];
     match noun {
         "shm" => shm::leaf(verb, rest).map(|parsed| within(parsed, Noun::Shm)),
+        "value" => value::leaf(verb, rest).map(|parsed| within(parsed, Noun::Value)),
+        "array" => array::leaf(verb, rest).map(|parsed| within(parsed, Noun::Array)),
         "sem" => sem::leaf(verb, rest).map(|parsed| within(parsed, Noun::Sem)),
         "mq" => mq::leaf(verb, rest).map(|parsed| within(parsed, Noun::Mq)),
         "lock" => lock::leaf(verb, rest).map(|parsed| within(parsed, Noun::Lock)),
@@ -248,7 +272,17 @@ fn within<V>(parsed: leaf::Parsed<V>, noun: fn(V) -> Noun) -> leaf::Parsed<Noun>
     parsed.map(|(global, verb)| (global, noun(verb)))
 }
 
-fn parse_tree(tree: clap::Command, words: &[OsString]) -> leaf::Parsed<Noun> {
+/// Parses by the whole tree. Elements of arrays may look like options; when
+/// they do not help, the message is about the words as they were written.
+fn parse_tree(tree: fn() -> clap::Command, words: &[OsString]) -> leaf::Parsed<Noun> {
+    let shielded = array::shielded(words).map(|words| parse_words(tree(), &words));
+    match shielded {
+        Some(Ok(parsed)) => Ok(parsed),
+        _ => parse_words(tree(), words),
+    }
+}
+
+fn parse_words(tree: clap::Command, words: &[OsString]) -> leaf::Parsed<Noun> {
     let mut matches = tree.try_get_matches_from(words)?;
     let cli = Cli::from_arg_matches_mut(&mut matches)?;
     Ok((cli.global, cli.noun))
@@ -287,7 +321,7 @@ fn quoting_safely(words: &[OsString], refusal: clap::Error) -> clap::Error {
     if safe == words {
         return refusal;
     }
-    match parse_tree(complete_tree(), &safe) {
+    match parse_tree(complete_tree, &safe) {
         Err(again) if again.use_stderr() => again,
         // Only the bytes themselves are wrong.
         _ => refusal,

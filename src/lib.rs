@@ -13,7 +13,7 @@
 //! | [`process`] | starting commands, holding signals back |
 //! | [`object`] | shared memory, semaphores, message queues |
 //! | [`backing`], [`runtime`] | files of /dev/shm, and the folder of a user |
-//! | [`accounts`], [`name`], [`size`], [`buffer`], [`deadline`], [`wait`], [`error`], [`exit`], [`escape`], [`facts`] | small types, parsed once at the edge |
+//! | [`accounts`], [`name`], [`size`], [`buffer`], [`deadline`], [`wait`], [`error`], [`exit`], [`escape`], [`facts`], [`payload`] | small types, parsed once at the edge |
 //! | [`sys`] | the only unsafe code |
 //!
 //! Linux only; nothing depends on which C library is linked.
@@ -31,6 +31,7 @@ pub mod facts;
 pub mod name;
 pub mod object;
 pub mod output;
+pub mod payload;
 pub mod process;
 pub mod runtime;
 pub mod shared;

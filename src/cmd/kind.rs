@@ -24,6 +24,11 @@ pub(crate) trait Kind {
     /// Removes one object.
     fn unlink(name: &Name) -> Result<()>;
 
+    /// Whether it is known to be of this kind: only then a pattern removes it.
+    fn is_certain(_info: &Self::Info) -> bool {
+        true
+    }
+
     /// A few words beside the name, where a shell shows descriptions.
     fn describe(info: &Self::Info) -> String;
 

@@ -5,11 +5,13 @@
 //! Nouns never import each other; what two of them need is in the files named
 //! here, or moves down into the library.
 
+pub(crate) mod array;
 pub(crate) mod barrier;
 pub(crate) mod complete;
 pub(crate) mod completions;
 pub(crate) mod context;
 pub(crate) mod demo;
+pub(crate) mod element;
 pub(crate) mod event;
 pub(crate) mod kind;
 pub(crate) mod leaf;
@@ -21,3 +23,4 @@ pub(crate) mod options;
 pub(crate) mod removal;
 pub(crate) mod sem;
 pub(crate) mod shm;
+pub(crate) mod value;

@@ -45,7 +45,7 @@ impl RemoveArgs {
         if !self.all && self.patterns.is_empty() {
             return Ok(remove::<K>(context, names));
         }
-        let own = |info: &K::Info| info.facts().uid == geteuid().as_raw();
+        let own = |info: &K::Info| info.facts().uid == geteuid().as_raw() && K::is_certain(info);
         let found: Vec<OsString> = K::list(&context.scope)?
             .iter()
             .filter(|info| own(info) && matches_any(&self.patterns, info.label().bytes()))

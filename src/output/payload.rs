@@ -1,37 +1,13 @@
-//! Payloads in JSON: text as it is, other bytes in base64, and which of both.
+//! JSON on lines, and the payloads in it.
 
 use std::io::Write;
 
-use data_encoding::BASE64;
 use serde::Serialize;
 use serde_json::ser::Formatter;
 
 use crate::escape::acts_on_a_terminal;
 
-/// Bytes as two fields of a JSON object: `data`, and its `encoding`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Payload {
-    /// `utf-8` or `base64`.
-    pub encoding: &'static str,
-    /// The bytes in that encoding.
-    pub data: String,
-}
-
-impl Payload {
-    /// The JSON form of bytes.
-    pub fn new(bytes: &[u8]) -> Payload {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Payload {
-                encoding: "utf-8",
-                data: text.to_owned(),
-            },
-            Err(_) => Payload {
-                encoding: "base64",
-                data: BASE64.encode(bytes),
-            },
-        }
-    }
-}
+pub use crate::payload::Payload;
 
 /// One JSON document and a line end, harmless on a terminal.
 pub fn json_line(document: &impl Serialize) -> Vec<u8> {
@@ -69,14 +45,6 @@ impl Formatter for Harmless {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_what_is_not_text_is_encoded() {
-        assert_eq!(Payload::new("größe".as_bytes()).data, "größe");
-        assert_eq!(Payload::new(b"").encoding, "utf-8");
-        let binary = Payload::new(b"\xff\x00");
-        assert_eq!((binary.encoding, binary.data.as_str()), ("base64", "/wA="));
-    }
 
     #[test]
     fn json_is_harmless_on_a_terminal_and_means_the_same() {

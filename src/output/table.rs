@@ -251,6 +251,11 @@ fn shown(value: &Value, show: Show, accounts: &Accounts, exact: bool) -> String 
             uid.map_or_else(|| number.to_string(), |uid| accounts.user(uid))
         }
         (Value::Array(elements), Show::Count) => elements.len().to_string(),
+        // A payload is shown as its text, or the bytes of it in base64.
+        (Value::Object(fields), _) if fields.contains_key("encoding") => {
+            let data = fields.get("data").and_then(Value::as_str);
+            data.unwrap_or_default().to_owned()
+        }
         (Value::Object(fields), _) => {
             let field = |(key, value): (&String, &Value)| {
                 format!("{key} {}", shown(value, Show::Text, accounts, exact))

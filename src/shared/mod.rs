@@ -9,4 +9,6 @@ pub mod lock;
 pub mod npy;
 pub mod owner;
 pub mod page;
+pub mod scalar;
+pub mod select;
 mod watch;

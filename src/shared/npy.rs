@@ -11,6 +11,8 @@ use crate::shared::element::Element;
 pub const DATA: usize = 128;
 /// Bytes that a header may have: numpy itself reads no longer one.
 pub const MAX_HEADER: usize = 10_000;
+/// Dimensions that numpy knows.
+const MAX_DIMENSIONS: usize = 64;
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
 /// The contents of a header.
@@ -44,23 +46,32 @@ impl Header {
         self.data + self.count() * self.element.width
     }
 
+    /// The shape as Python writes it: `()`, `(3,)`, `(2, 3)`.
+    pub fn shown(&self) -> String {
+        let lengths: Vec<String> = self.shape.iter().map(usize::to_string).collect();
+        match lengths.as_slice() {
+            [only] => format!("({only},)"),
+            several => format!("({})", several.join(", ")),
+        }
+    }
+
+    /// Whether bytes at the start of a file look like such a header.
+    pub fn is_likely(bytes: &[u8]) -> bool {
+        bytes.starts_with(MAGIC)
+    }
+
     /// The bytes of a header of our own making.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] for more dimensions than fit.
     pub fn encode(&self) -> Result<Vec<u8>> {
-        let lengths: String = self
-            .shape
-            .iter()
-            .map(|length| format!("{length}, "))
-            .collect();
         let dictionary = format!(
-            "{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}",
+            "{{'descr': '{}', 'fortran_order': False, 'shape': {}, }}",
             self.element.descr(),
-            lengths.trim_end()
+            self.shown()
         );
         let room = DATA - 10 - 1;
-        if dictionary.len() > room {
+        if dictionary.len() > room || self.shape.len() > MAX_DIMENSIONS {
             return Err(Error::new(
                 ErrorKind::Usage,
                 "the shape has too many dimensions",
@@ -87,6 +98,9 @@ impl Header {
         let text = std::str::from_utf8(text).map_err(|_| broken("its header is no text"))?;
         let fields = Dictionary::parse(text).ok_or_else(|| broken("its header cannot be read"))?;
         let element = Element::from_descr(&fields.descr)?;
+        if fields.shape.len() > MAX_DIMENSIONS {
+            return Err(broken("it has too many dimensions"));
+        }
         if fields.fortran_order && fields.shape.len() > 1 {
             return Err(broken("it is in Fortran order"));
         }

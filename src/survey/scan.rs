@@ -19,6 +19,7 @@ use crate::name::{Name, Scope};
 use crate::object::mq::QueueInfo;
 use crate::object::sem::SemaphoreInfo;
 use crate::object::shm::{self, SegmentInfo};
+use crate::shared::array::{ArrayInfo, Family};
 use crate::shared::barrier::BarrierInfo;
 use crate::shared::event::EventInfo;
 use crate::shared::lock::LockInfo;
@@ -86,6 +87,21 @@ fn pages<T: Described>(
     let names = files.iter().filter_map(|file| file.strip_prefix(prefix));
     let names = names.filter(|name| !name.is_empty()).map(<[u8]>::to_vec);
     present(names, scope, look)
+}
+
+/// The values or arrays within a scope, by name: files that show themselves as
+/// such, and under arrays those that cannot be read or used, with their status.
+///
+/// # Errors
+/// When /dev/shm cannot be read.
+pub fn arrays(scope: &Scope, family: Family) -> Result<Vec<ArrayInfo>> {
+    let names = shm_files()?
+        .into_iter()
+        .filter(|file| !shm::is_of_another_kind(file));
+    present(names, scope, |name| {
+        let found = ArrayInfo::find(name, family)?;
+        found.ok_or_else(|| Error::new(ErrorKind::Missing, "is something else"))
+    })
 }
 
 /// The queues within a scope, by name.

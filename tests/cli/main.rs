@@ -13,6 +13,7 @@
 
 mod sandbox;
 
+mod array;
 mod barrier;
 mod demo;
 mod examples;
@@ -38,6 +39,8 @@ mod shm_owners;
 mod shm_python;
 mod shm_space;
 mod terminal;
+mod value;
+mod value_races;
 
 /// A test file that nobody listed would never run.
 #[test]

@@ -4,7 +4,6 @@ use nix::errno::Errno;
 
 use crate::backing;
 use crate::error::{Error, ErrorKind};
-use crate::size::Size;
 
 pub(super) fn empty(what: &str) -> Error {
     Error::new(
@@ -44,20 +43,10 @@ pub(crate) fn taken(error: Error, what: &str) -> Error {
 
 /// A refusal of memory, with the arithmetic.
 pub(super) fn no_space(needed: u64) -> Error {
-    let room = backing::space()
-        .ok()
-        .and_then(|space| space.limit.map(|limit| (space.free, limit)))
-        .map(|(free, all)| format!(", {} free of {}", Size(free), Size(all)))
-        .unwrap_or_default();
-    Error::os(Errno::ENOSPC)
-        .saying(format!(
-            "{needed} bytes more do not fit: {}{room}",
-            backing::DIRECTORY
-        ))
-        .hint(format!(
-            "df {}; --sparse takes memory only as it is used",
-            backing::DIRECTORY
-        ))
+    backing::no_space(needed).hint(format!(
+        "df {}; --sparse takes memory only as it is used",
+        backing::DIRECTORY
+    ))
 }
 
 /// A refusal to write or to move the end, told apart by its errno.

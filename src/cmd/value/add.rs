@@ -1,0 +1,71 @@
+//! `ipc value add`.
+
+use clap::Args;
+
+use super::operands::Operands;
+use super::{Target, report};
+use crate::backing::Access;
+use crate::cmd::context::Context;
+use crate::deadline::Deadline;
+use crate::exit::Exit;
+use crate::wait::Wait;
+
+const MORE: &str = "\
+Examples:
+  ipc value add money -120
+      Takes 120 off, whoever else is adding, and prints what is left.
+  n=$(ipc value add tickets 1 --old)
+      Draws a number that nobody else gets.
+  awk '{ print $3 }' bookings | ipc value add money --lines | tail -n 1
+      Adds a column with one process, each line in a step of its own.
+
+Exit status:
+  2  no number, or the value is of type bool or bytes
+  3  there is no such value
+  6  the sum does not fit the type (EOVERFLOW): nothing is added
+  7  no value
+
+See also: ipc-value-get(1), ipc-value-cas(1), ipc-value-wait(1)";
+
+/// Add to a value in one step, and print the new one
+///
+/// No addition is lost, however many processes add at once; plain writers such as
+/// numpy do not take part in that. The operand may be negative for every type. A
+/// sum of floats is rounded as the processor does; one that would become infinite
+/// is refused like any other that does not fit.
+#[derive(Debug, Args)]
+#[command(after_long_help = MORE)]
+pub(crate) struct Add {
+    #[command(flatten)]
+    target: Target,
+
+    #[command(flatten)]
+    operands: Operands,
+
+    /// Print the former value instead
+    #[arg(long)]
+    old: bool,
+
+    /// Let the sum go around at the ends of the type
+    #[arg(long)]
+    wrap: bool,
+}
+
+impl Add {
+    pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
+        let (name, array) = self.target.open(context, Access::Write)?;
+        let element = array.header().element;
+        element
+            .require_number()
+            .map_err(|error| error.about(&name))?;
+        // Numbers are changed in one step: there is nobody to wait for.
+        let mut wait = Wait::until(Deadline::Never);
+        self.operands.each(context, |context, text| {
+            let more = element.parse_operand(text)?;
+            let sum = |now: &_| element.sum(now, &more, self.wrap).map(Some);
+            let change = array.update(0, &mut wait, sum);
+            let change = change.map_err(|error| error.about(&name))?;
+            report(context, &self.target.name, &change, self.old).map(|()| Exit::Done)
+        })
+    }
+}

@@ -1,0 +1,44 @@
+//! Removing a value or array, and telling those who wait for it.
+
+use super::{Array, Family, info, path};
+use crate::backing::{self, Access};
+use crate::error::{Error, Result};
+use crate::name::Name;
+use crate::object::shm;
+
+impl Array {
+    /// Removes the name. Processes that have it open keep it, but waiters of
+    /// this program end with [`ErrorKind::Broken`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`], [`ErrorKind::Denied`], and [`ErrorKind::Broken`]
+    /// for what is of another family, or something else: it is left alone.
+    pub fn unlink(name: &Name, family: Family) -> Result<()> {
+        unlink(name, &[family])
+    }
+
+    /// Removes the name as [`Array::unlink`] does, be it a value or an array.
+    ///
+    /// # Errors
+    /// As [`Array::unlink`].
+    pub fn unlink_either(name: &Name) -> Result<()> {
+        unlink(name, &[Family::Value, Family::Array])
+    }
+}
+
+fn unlink(name: &Name, families: &[Family]) -> Result<()> {
+    let family = families.first().map_or("array", |family| family.word());
+    let about = |error: Error| shm::missing(error, family).about(name);
+    let file = backing::open(&path(name), Access::Read).map_err(about)?;
+    info::require_family(&file, families)
+        .map_err(|error| about(error).hint(info::removal_hint(&file)))?;
+    // One that cannot be mapped has nobody waiting on it.
+    let waited_on = Array::open_any(name, Access::Write)
+        .or_else(|_| Array::open_any(name, Access::Read))
+        .ok();
+    backing::unlink(&path(name)).map_err(about)?;
+    if let Some(removed) = waited_on {
+        removed.announce();
+    }
+    Ok(())
+}

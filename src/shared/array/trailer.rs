@@ -1,0 +1,181 @@
+//! What lies behind the data: who writes, and how often was written.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use super::{RECHECK, cut};
+use crate::error::{Error, ErrorKind, Result};
+use crate::process::identity::pid_namespace;
+use crate::shared::judge::{Verdict, judge};
+use crate::shared::npy::Header;
+use crate::shared::owner::OwnerWord;
+use crate::sys::futex;
+use crate::sys::mapping::Mapping;
+use crate::wait::Wait;
+
+/// Bytes of a trailer.
+pub(super) const SIZE: usize = 64;
+/// Place of the generation: odd while more than one cell changes.
+pub(super) const GENERATION: usize = 16;
+/// Place of the word of the process that changes more than one cell.
+pub(super) const WRITER: usize = 24;
+/// Place of the inode of the pid namespace that the writer's number is of.
+const NAMESPACE: usize = 32;
+const MAGIC: [u8; 8] = *b"ipcvalue";
+const VERSION: u32 = 1;
+
+/// The bytes of a new trailer.
+pub(super) fn fresh() -> Result<[u8; SIZE]> {
+    let mut bytes = [0; SIZE];
+    bytes[..8].copy_from_slice(&MAGIC);
+    bytes[8..12].copy_from_slice(&VERSION.to_ne_bytes());
+    bytes[NAMESPACE..NAMESPACE + 8].copy_from_slice(&pid_namespace()?.to_ne_bytes());
+    Ok(bytes)
+}
+
+/// Where the trailer is, if the file has one.
+pub(super) fn place(file: &File, header: &Header) -> Result<Option<usize>> {
+    let at = header.end().next_multiple_of(8);
+    let mut bytes = [0; 12];
+    if file.read_exact_at(&mut bytes, at as u64).is_err() || bytes[..8] != MAGIC {
+        return Ok(None);
+    }
+    let length = file.metadata().map_err(Error::os)?.len();
+    if length < (at + SIZE) as u64 {
+        return Err(Error::new(ErrorKind::Broken, "its trailer is cut"));
+    }
+    let version = u32::from_ne_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]);
+    if version != VERSION {
+        let message = format!("its trailer has version {version}, this ipc knows {VERSION}");
+        return Err(Error::new(ErrorKind::Broken, message));
+    }
+    Ok(Some(at))
+}
+
+/// The words of a trailer at one moment, read without a mapping.
+pub(super) struct Seen {
+    pub(super) generation: u64,
+    writer: OwnerWord,
+    namespace: u64,
+}
+
+impl Seen {
+    pub(super) fn read(file: &File, at: usize) -> Result<Seen> {
+        let mut bytes = [0; SIZE];
+        file.read_exact_at(&mut bytes, at as u64)
+            .map_err(|_| cut())?;
+        let word = |place| u64::from_ne_bytes(std::array::from_fn(|i| bytes[place + i]));
+        Ok(Seen {
+            generation: word(GENERATION),
+            writer: OwnerWord(word(WRITER)),
+            namespace: word(NAMESPACE),
+        })
+    }
+
+    /// Whether a writer was killed in the middle of a change.
+    pub(super) fn is_torn(&self) -> bool {
+        is_changing(self.generation)
+            && is_alive(self.writer, self.namespace).is_ok_and(|alive| !alive)
+    }
+}
+
+/// The trailer of an open array.
+pub(super) struct Trailer<'a> {
+    pub(super) mapping: &'a Mapping,
+    pub(super) at: usize,
+}
+
+impl Trailer<'_> {
+    pub(super) fn generation(&self) -> u64 {
+        self.mapping.cell(self.at + GENERATION, 8).load()
+    }
+
+    pub(super) fn writer(&self) -> OwnerWord {
+        OwnerWord(self.mapping.cell(self.at + WRITER, 8).load())
+    }
+
+    /// The generation as soon as no change of several cells is under way.
+    pub(super) fn settled(&self, wait: &mut Wait) -> Result<u64> {
+        loop {
+            let generation = self.generation();
+            if !is_changing(generation) {
+                return Ok(generation);
+            }
+            let alive = self.is_writer_alive(self.writer())?;
+            // The writer may have come to its end between the looks.
+            if !alive && self.generation() == generation {
+                return Err(torn());
+            }
+            let until = wait.next(Some(RECHECK))?;
+            self.sleep(generation, until)?;
+        }
+    }
+
+    /// Sleeps while the generation is `seen`.
+    pub(super) fn sleep(&self, seen: u64, until: Option<Duration>) -> Result<()> {
+        rest(self.mapping, self.at + GENERATION, seen as u32, until)
+    }
+
+    /// Sleeps while the word of the writer is `seen`.
+    pub(super) fn sleep_on_writer(&self, seen: OwnerWord, until: Option<Duration>) -> Result<()> {
+        rest(self.mapping, self.at + WRITER, seen.futex(), until)
+    }
+
+    /// Whether the owner of the word lives, or cannot be judged.
+    pub(super) fn is_writer_alive(&self, word: OwnerWord) -> Result<bool> {
+        is_alive(word, self.namespace())
+    }
+
+    /// Refuses to be a writer where the number of this process means nothing.
+    pub(super) fn require_namespace(&self) -> Result<()> {
+        let (here, there) = (pid_namespace()?, self.namespace());
+        if here == there {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Limit,
+            format!(
+                "belongs to pid namespace {there}, this process is in {here}: \
+                 only elements of 1, 2, 4 and 8 bytes can be changed from here, one at a time"
+            ),
+        ))
+    }
+
+    fn namespace(&self) -> u64 {
+        self.mapping.cell(self.at + NAMESPACE, 8).load()
+    }
+}
+
+pub(super) fn is_changing(generation: u64) -> bool {
+    generation & 1 == 1
+}
+
+pub(super) fn torn() -> Error {
+    Error::new(
+        ErrorKind::Broken,
+        "is torn: its writer was killed in the middle of a change",
+    )
+    .hint("the next set makes it whole")
+}
+
+fn is_alive(word: OwnerWord, namespace: u64) -> Result<bool> {
+    let Some(owner) = word.owner() else {
+        return Ok(false);
+    };
+    // A number of another pid namespace says nothing here.
+    if namespace != pid_namespace()? {
+        return Ok(true);
+    }
+    Ok(matches!(judge(word, owner)?, Verdict::Alive(_)))
+}
+
+fn rest(mapping: &Mapping, at: usize, seen: u32, until: Option<Duration>) -> Result<()> {
+    match futex::wait(mapping.word32(at), seen, until) {
+        Err(Errno::EFAULT) => Err(cut()),
+        // Woken, or too late to sleep, or time to look again.
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,97 @@
+//! The turn of a writer that changes more than one cell.
+//!
+//! Such writers go one after the other, by an owner word. The generation is
+//! odd while the change goes on: readers who want one moment wait or read
+//! again. A writer that is killed leaves the word to a dead process, which the
+//! next writer takes over, and the generation odd, which readers report.
+
+use std::sync::atomic::{Ordering, fence};
+
+use super::trailer::{GENERATION, Trailer, WRITER, is_changing};
+use super::{Array, RECHECK};
+use crate::error::{Error, Result};
+use crate::process::blocked::Blocked;
+use crate::process::identity::since_boot;
+use crate::shared::owner::{OwnerWord, Stamp};
+use crate::sys::futex;
+use crate::wait::Wait;
+
+/// The right to change what is wider than a cell; given back when dropped.
+pub(super) struct Turn<'a> {
+    array: &'a Array,
+    held: Option<(Trailer<'a>, OwnerWord)>,
+}
+
+impl Array {
+    /// Waits for the turn. A file without a trailer has none to wait for.
+    pub(super) fn turn(&self, wait: &mut Wait) -> Result<Turn<'_>> {
+        let held = match self.trailer() {
+            Some(trailer) => {
+                let word = become_writer(&trailer, wait)?;
+                Some((trailer, word))
+            }
+            None => None,
+        };
+        Ok(Turn { array: self, held })
+    }
+}
+
+impl Turn<'_> {
+    /// Whether an earlier writer was killed in the middle.
+    pub(super) fn is_torn(&self) -> bool {
+        self.held
+            .as_ref()
+            .is_some_and(|(trailer, _)| is_changing(trailer.generation()))
+    }
+
+    /// Changes what it likes; readers of one moment see all of it or nothing.
+    /// A change that fails leaves the array torn.
+    pub(super) fn change(&self, change: impl FnOnce(&Array) -> Result<()>) -> Result<()> {
+        let Some((trailer, _)) = &self.held else {
+            return change(self.array);
+        };
+        // A signal that ends this process must not tear what it writes.
+        let _blocked = Blocked::new()?;
+        let generation = trailer.mapping.cell(trailer.at + GENERATION, 8);
+        // A writer killed in the middle left it odd, and so it stays until we are done.
+        let _ = generation.update(|now| Ok::<u64, Error>(now | 1));
+        // Pairs with the fence of a steady reader: nothing that is stored from
+        // here on may be seen before the odd generation is.
+        fence(Ordering::SeqCst);
+        change(self.array)?;
+        let _ = generation.update(|now| Ok::<u64, Error>((now | 1).wrapping_add(1)));
+        futex::wake(trailer.mapping.word32(trailer.at + GENERATION), u32::MAX);
+        Ok(())
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let Some((trailer, held)) = &self.held else {
+            return;
+        };
+        let word = trailer.mapping.cell(trailer.at + WRITER, 8);
+        let free = held.released().0;
+        let _ = word.update(|now| if now == held.0 { Ok(free) } else { Err(()) });
+        futex::wake(trailer.mapping.word32(trailer.at + WRITER), u32::MAX);
+    }
+}
+
+/// Takes the writer word for this process, from a dead writer too.
+fn become_writer(trailer: &Trailer<'_>, wait: &mut Wait) -> Result<OwnerWord> {
+    trailer.require_namespace()?;
+    let cell = trailer.mapping.cell(trailer.at + WRITER, 8);
+    loop {
+        let word = trailer.writer();
+        if trailer.is_writer_alive(word)? {
+            let until = wait.next(Some(RECHECK))?;
+            trailer.sleep_on_writer(word, until)?;
+            continue;
+        }
+        let mine = word.acquired(Stamp::at(since_boot()), std::process::id());
+        let taken = cell.update(|now| if now == word.0 { Ok(mine.0) } else { Err(()) });
+        if taken.is_ok() {
+            return Ok(mine);
+        }
+    }
+}
