@@ -5,7 +5,7 @@
 //! care: no symbolic link is followed, and anything but a regular file with
 //! one name is refused before a byte of it is used.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -73,6 +73,14 @@ pub fn publish(file: &File, path: &Path) -> Result<()> {
 /// [`ErrorKind::Missing`], [`ErrorKind::Denied`], or [`ErrorKind::Broken`]
 /// for anything but a regular file.
 pub fn open(path: &Path, access: Access) -> Result<File> {
+    open_and_look(path, access).map(|(file, _)| file)
+}
+
+/// As [`open`], with what the check has seen, so that nobody asks again.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_and_look(path: &Path, access: Access) -> Result<(File, Metadata)> {
     let file = OpenOptions::new()
         .read(true)
         .write(access == Access::Write)
@@ -84,7 +92,7 @@ pub fn open(path: &Path, access: Access) -> Result<File> {
     if !found.is_file() {
         return Err(not_regular(kind_of(&found)));
     }
-    Ok(file)
+    Ok((file, found))
 }
 
 /// Refuses a file that has several names: changing it would change another.
@@ -108,19 +116,28 @@ pub fn require_one_link(file: &File) -> Result<()> {
 /// [`ErrorKind::Missing`], [`ErrorKind::Denied`], or [`ErrorKind::Broken`]
 /// for a directory, which is never removed.
 pub fn unlink(path: &Path) -> Result<()> {
-    std::fs::remove_file(path).map_err(|refusal| refused(path, refusal))
+    std::fs::remove_file(path).map_err(|refusal| {
+        let error = refused(path, refusal);
+        match (error.kind(), std::fs::symlink_metadata(path)) {
+            (ErrorKind::Denied, Ok(found)) => error.saying(format!(
+                "permission denied: only user {} may remove it",
+                found.uid()
+            )),
+            _ => error,
+        }
+    })
 }
 
 /// Looks at what lies under a name without opening it.
 ///
 /// # Errors
 /// [`ErrorKind::Missing`] when nothing does.
-pub fn look(path: &Path) -> Result<std::fs::Metadata> {
+pub fn look(path: &Path) -> Result<Metadata> {
     std::fs::symlink_metadata(path).map_err(|refusal| refused(path, refusal))
 }
 
 /// A word for what a file is, when it is not a regular one.
-pub fn kind_of(found: &std::fs::Metadata) -> &'static str {
+pub fn kind_of(found: &Metadata) -> &'static str {
     let kind = found.file_type();
     match () {
         () if kind.is_dir() => "directory",
@@ -132,17 +149,34 @@ pub fn kind_of(found: &std::fs::Metadata) -> &'static str {
     }
 }
 
-/// Bytes that /dev/shm can still hold for this user, and all it can hold.
+/// How much /dev/shm can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes that this user can still take.
+    pub free: u64,
+    /// All it can hold; nothing when no limit was set.
+    pub limit: Option<u64>,
+}
+
+/// Asks how much /dev/shm can hold.
 ///
 /// # Errors
 /// When there is no /dev/shm.
-pub fn space() -> Result<(u64, u64)> {
+pub fn space() -> Result<Space> {
     let fs = statfs(DIRECTORY).map_err(|errno| unusable(errno.into()))?;
     let block = u64::try_from(fs.block_size()).unwrap_or(0);
-    Ok((
-        fs.blocks_available().saturating_mul(block),
-        fs.blocks().saturating_mul(block),
-    ))
+    // A tmpfs that was mounted with size=0 is bounded by memory alone, and
+    // says so by having no blocks at all.
+    if fs.blocks() == 0 {
+        return Ok(Space {
+            free: u64::MAX,
+            limit: None,
+        });
+    }
+    Ok(Space {
+        free: fs.blocks_available().saturating_mul(block),
+        limit: Some(fs.blocks().saturating_mul(block)),
+    })
 }
 
 /// Whether /dev/shm is a tmpfs, as everybody assumes; says what is wrong otherwise.
@@ -169,6 +203,14 @@ fn refused(path: &Path, refusal: io::Error) -> Error {
         // Unlinking a directory, opening one for writing, opening a socket.
         Some(Errno::EISDIR | Errno::ENXIO | Errno::ENODEV) => not_regular(found()),
         Some(Errno::EPERM) if found() == "directory" => not_regular("directory"),
+        Some(Errno::EACCES) => match std::fs::symlink_metadata(path) {
+            Ok(found) => error.saying(format!(
+                "permission denied: it belongs to user {} and has mode {:04o}",
+                found.uid(),
+                found.mode() & 0o7777
+            )),
+            Err(_) => error,
+        },
         _ => error,
     }
 }
@@ -192,9 +234,13 @@ fn unusable(refusal: io::Error) -> Error {
             .meaning(ErrorKind::Limit)
             .saying(format!("there is no {DIRECTORY}"))
             .hint(format!("mount -t tmpfs -o mode=1777 tmpfs {DIRECTORY}")),
-        Some(Errno::EOPNOTSUPP | Errno::EISDIR) => {
-            error.saying(format!("{DIRECTORY} is on a file system without O_TMPFILE"))
-        }
+        Some(Errno::EOPNOTSUPP | Errno::EISDIR) => error
+            .saying(format!("{DIRECTORY} is on a file system without O_TMPFILE"))
+            .hint(format!("mount -t tmpfs -o mode=1777 tmpfs {DIRECTORY}")),
+        // No byte is asked for yet, so it is not the space that is missing.
+        Some(Errno::ENOSPC) => error
+            .saying(format!("{DIRECTORY} has no inode left for one more object"))
+            .hint(format!("df -i {DIRECTORY}")),
         _ => error,
     }
 }

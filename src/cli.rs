@@ -1,22 +1,22 @@
 //! The command tree, the one dispatch, and the only printer of errors.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind as UsageKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Set by the completion scripts when they ask for candidates.
 pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 
-use crate::cmd::context::Context;
+use crate::cmd::context::{Context, ending};
 use crate::cmd::options::Global;
 use crate::cmd::{array, completions, demo, leaf, man, mq, sem, shm, value};
-use crate::error::{Error, ErrorKind};
-use crate::escape::escaped_text;
+use crate::escape::{escaped, escaped_text};
 use crate::exit::{Exit, TABLE};
-use crate::output::{Output, tell};
-use crate::sys::{signal, startup};
+use crate::name::Scope;
+use crate::output::{Color, Output, tell};
+use crate::sys::signal;
 
 /// Shared memory, typed values, semaphores and message queues for the shell
 ///
@@ -42,6 +42,10 @@ struct Cli {
 )]
 enum Noun {
     /// Shared memory: segments of bytes under a name
+    ///
+    /// A segment is a file of /dev/shm. Programs map it, and what one writes all others
+    /// see at once. It lives until it is removed or the machine starts anew, whoever
+    /// made it. Nothing orders those who write at the same time: take a semaphore.
     #[command(
         subcommand,
         arg_required_else_help = true,
@@ -69,6 +73,11 @@ enum Noun {
     Array(array::Verb),
 
     /// Semaphores: counting units that processes take and give
+    ///
+    /// The same objects that sem_open(3) of a 64-bit glibc program opens, and Python
+    /// with it. Whoever takes a unit while there is none waits until somebody gives
+    /// one. A unit has no owner: when its taker is killed, it is gone until somebody
+    /// gives it back.
     #[command(
         subcommand,
         arg_required_else_help = true,
@@ -78,6 +87,11 @@ enum Noun {
     Sem(sem::Verb),
 
     /// Message queues: messages with priorities, whole and in order
+    ///
+    /// A queue belongs to the kernel and holds as many messages of as many bytes as
+    /// was said when it was made. The highest priority comes out first, and within
+    /// one the oldest. Senders wait while it is full, receivers while it is empty. A
+    /// queue lives until it is removed or the machine starts anew.
     #[command(
         subcommand,
         arg_required_else_help = true,
@@ -115,7 +129,7 @@ impl Noun {
             Noun::Sem(verb) => verb.run(context),
             Noun::Mq(verb) => verb.run(context),
             Noun::Demo(demo) => demo.run(context),
-            Noun::Man(man) => man.run(context),
+            Noun::Man(man) => man.run(context, &command()),
             Noun::Completions(completions) => completions.run(context),
         }
     }
@@ -129,12 +143,12 @@ pub fn command() -> clap::Command {
 /// Runs the program: parses, dispatches, prints what went wrong.
 pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
-    if std::env::var_os(completions::VARIABLE).is_some() {
-        return completions::answer(command);
+    if let Some(answered) = completions::answer(&words, command) {
+        return answered;
     }
     let exit = match parse(&words) {
         Ok((global, noun)) => run(global, noun),
-        Err(refusal) => explain(&refusal),
+        Err(refusal) => explain(&words, refusal),
     };
     if let Exit::Signal(signal) = exit {
         // The caller sees a real death by signal, not a number that looks like one.
@@ -145,36 +159,40 @@ pub fn main() -> ExitCode {
 
 fn run(global: Global, noun: Noun) -> Exit {
     let out = Output::new(global.json, global.quiet, global.color);
-    let mut context = Context::new(out, global.scope.unwrap_or_default());
-    let path = noun.path();
-    let result = noun.run(context.named(path));
+    let (scope, refusal) = match global.scope() {
+        Ok(scope) => (scope, None),
+        Err(refusal) => (Scope::default(), Some(refusal)),
+    };
+    let mut context = Context::new(out, scope);
+    context.named(noun.path());
+    let result = match refusal {
+        None => noun.run(&mut context),
+        Some(refusal) => Err(refusal.into()),
+    };
     // What was printed before a failure must arrive too.
     let flushed = context.out.flush().map_err(anyhow::Error::from);
     let failure = match (result, flushed) {
         (Ok(exit), Ok(())) => return exit,
         (Err(failure), _) | (Ok(_), Err(failure)) => failure,
     };
-    let kind = failure
-        .downcast_ref::<Error>()
-        .map_or(ErrorKind::Limit, Error::kind);
-    match kind {
-        // As every filter ends whose reader has seen enough.
-        ErrorKind::OutputClosed if !startup::was_sigpipe_ignored() => {}
-        ErrorKind::Interrupted(_) => {}
-        _ => context.report(&failure),
-    }
-    match kind {
-        ErrorKind::OutputClosed if startup::was_sigpipe_ignored() => Exit::Limit,
-        kind => kind.into(),
-    }
+    ending(&failure, |failure| context.report(failure))
 }
 
 /// Parses the one verb that the first two words name, else the whole tree.
+///
+/// What is wrong, or a question for help, goes through the tree once more with
+/// nothing deferred: before that a list of verbs cannot say what they do.
 fn parse(words: &[OsString]) -> leaf::Parsed<Noun> {
     match parse_leaf(words) {
         Some(Ok(parsed)) => Ok(parsed),
-        _ => parse_tree(words),
+        _ => parse_tree(Cli::command(), words).or_else(|_| parse_tree(complete_tree(), words)),
     }
+}
+
+fn complete_tree() -> clap::Command {
+    let mut tree = Cli::command();
+    tree.build();
+    tree
 }
 
 fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
@@ -195,59 +213,102 @@ fn within<V>(parsed: leaf::Parsed<V>, noun: fn(V) -> Noun) -> leaf::Parsed<Noun>
     parsed.map(|(global, verb)| (global, noun(verb)))
 }
 
-/// Parses by the whole tree. Elements of arrays may look like options; when
-/// they do not help, the message is about the words as they were written.
-fn parse_tree(words: &[OsString]) -> leaf::Parsed<Noun> {
-    let shielded = array::shielded(words).map(|words| parse_words(&words));
+/// Parses by a tree. Elements of arrays may look like options; when they do
+/// not help, the message is about the words as they were written.
+fn parse_tree(tree: clap::Command, words: &[OsString]) -> leaf::Parsed<Noun> {
+    let shielded = array::shielded(words).map(|words| parse_words(tree.clone(), &words));
     match shielded {
         Some(Ok(parsed)) => Ok(parsed),
-        _ => parse_words(words),
+        _ => parse_words(tree, words),
     }
 }
 
-fn parse_words(words: &[OsString]) -> leaf::Parsed<Noun> {
-    let mut matches = Cli::command().try_get_matches_from(words)?;
+fn parse_words(tree: clap::Command, words: &[OsString]) -> leaf::Parsed<Noun> {
+    let mut matches = tree.try_get_matches_from(words)?;
     let cli = Cli::from_arg_matches_mut(&mut matches)?;
     Ok((cli.global, cli.noun))
 }
 
 /// Help and version go to standard output and must arrive; the rest is misuse.
-fn explain(refusal: &clap::Error) -> Exit {
-    let text = refusal.render();
+fn explain(words: &[OsString], refusal: clap::Error) -> Exit {
     if refusal.use_stderr() {
-        let text = escaped_text(text.to_string().as_bytes());
-        tell(text.trim_end());
+        let text = quoting_safely(words, refusal).render().to_string();
+        tell(escaped_text(text.as_bytes()).trim_end());
         return Exit::Usage;
     }
-    let mut out = Output::new(false, false, crate::output::Color::Auto);
+    let mut out = Output::new(false, false, color(words));
+    let text = refusal.render();
     let text = if out.is_colored() {
         text.ansi().to_string()
     } else {
         text.to_string()
     };
-    debug_assert!(matches!(
-        refusal.kind(),
-        UsageKind::DisplayHelp | UsageKind::DisplayVersion
-    ));
     let printed = out
         .stdout()
         .write(text.as_bytes())
         .and_then(|()| out.flush());
     match printed {
         Ok(()) => Exit::Done,
-        Err(error) => {
-            tell(format_args!("ipc: {error}"));
-            error.kind().into()
-        }
+        Err(error) => ending(&error.into(), |error| tell(format_args!("ipc: {error:#}"))),
     }
 }
 
-/// The end of `ipc --help`: the exit codes, from the one table.
+/// The same refusal with the words in it escaped: clap takes escape sequences
+/// out of what it quotes and leaves line ends in, so that a word could pass
+/// for another one, or for a line of ours.
+fn quoting_safely(words: &[OsString], refusal: clap::Error) -> clap::Error {
+    let escape = |word: &OsString| OsString::from(escaped(word.as_bytes()));
+    let safe: Vec<OsString> = words.iter().map(escape).collect();
+    if safe == words {
+        return refusal;
+    }
+    match parse_tree(complete_tree(), &safe) {
+        Err(again) if again.use_stderr() => again,
+        // Only the bytes themselves are wrong.
+        _ => refusal,
+    }
+}
+
+/// The colour that is asked for where nothing is parsed yet.
+fn color(words: &[OsString]) -> Color {
+    let asked = |when: &str| {
+        let glued = format!("--color={when}");
+        words.iter().any(|word| *word == *glued)
+            || words
+                .windows(2)
+                .any(|pair| pair[0] == "--color" && pair[1] == when)
+    };
+    match () {
+        () if asked("always") => Color::Always,
+        () if asked("never") => Color::Never,
+        () => Color::Auto,
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ipc mq create jobs && ipc mq send jobs 'build main'
+      Makes a queue and sends a message.
+  job=$(ipc mq recv jobs --timeout 10s) || exit
+      Takes it in another shell, or gives up.
+  ipc sem acquire printer --create && { lpr page; ipc sem release printer; }
+      Prints alone.
+  date | ipc shm write now --create --truncate; ipc shm read now
+      Keeps a line in shared memory and reads it.
+  ipc man mq send
+      Shows the manual of a command.
+
+";
+
+/// The end of `ipc --help`: examples, and the exit codes from the one table.
 fn more() -> String {
-    let mut text = String::from("Exit status:\n");
+    let mut text = format!("{EXAMPLES}Exit status:\n");
     for (code, meaning) in TABLE {
         text.push_str(&format!("  {code:<9}{meaning}\n"));
     }
     text.push_str("\nSee also: ipc(7)");
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,6 +35,8 @@ pub enum ErrorKind {
     TimedOut,
     /// The reader of standard output is gone.
     OutputClosed,
+    /// Standard output takes nothing: closed, full, or failing.
+    OutputFailed,
     /// A signal asked this process to end while it waited.
     Interrupted(i32),
 }
@@ -47,7 +49,7 @@ impl From<ErrorKind> for Exit {
             ErrorKind::Missing => Exit::Missing,
             ErrorKind::Exists => Exit::Exists,
             ErrorKind::Denied => Exit::Denied,
-            ErrorKind::Limit => Exit::Limit,
+            ErrorKind::Limit | ErrorKind::OutputFailed => Exit::Limit,
             ErrorKind::Broken => Exit::Broken,
             ErrorKind::TimedOut => Exit::TimedOut,
             ErrorKind::OutputClosed => Exit::Signal(libc::SIGPIPE),
@@ -116,6 +118,17 @@ impl Error {
         self
     }
 
+    /// Names the object, unless the failure is already about something else,
+    /// such as the file that was to fill it.
+    #[must_use]
+    pub fn or_about(self, object: impl std::fmt::Display) -> Error {
+        if self.about.is_some() {
+            self
+        } else {
+            self.about(object)
+        }
+    }
+
     /// Adds what to type next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Error {
@@ -142,6 +155,8 @@ impl Error {
 fn kind_of(errno: Errno) -> ErrorKind {
     match errno {
         Errno::ENOENT | Errno::ESRCH => ErrorKind::Missing,
+        // No object can have such a name, as no object can have a slash in it.
+        Errno::ENAMETOOLONG => ErrorKind::Usage,
         Errno::EEXIST => ErrorKind::Exists,
         Errno::EACCES | Errno::EPERM => ErrorKind::Denied,
         Errno::ELOOP => ErrorKind::Broken,

@@ -41,9 +41,9 @@ fn escape(bytes: &[u8], keep: impl Fn(char) -> bool) -> String {
 }
 
 /// C1 controls, direction overrides, and separators that break a line.
-fn acts_on_a_terminal(c: char) -> bool {
+pub(crate) fn acts_on_a_terminal(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 fn push(shown: &mut String, text: std::fmt::Arguments<'_>) {

@@ -13,11 +13,12 @@
 //! | [`process`] | starting commands, holding signals back |
 //! | [`object`] | shared memory, semaphores, message queues |
 //! | [`backing`], [`runtime`] | files of /dev/shm, and the folder of a user |
-//! | [`name`], [`size`], [`deadline`], [`wait`], [`error`], [`exit`], [`escape`], [`facts`], [`payload`] | small types, parsed once at the edge |
+//! | [`accounts`], [`name`], [`size`], [`deadline`], [`wait`], [`error`], [`exit`], [`escape`], [`facts`], [`payload`] | small types, parsed once at the edge |
 //! | [`sys`] | the only unsafe code |
 //!
 //! Linux only; nothing depends on which C library is linked.
 
+pub mod accounts;
 pub mod backing;
 pub mod cli;
 mod cmd;

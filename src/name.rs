@@ -133,6 +133,11 @@ impl Scope {
         self.0.is_empty()
     }
 
+    /// The scope as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The raw name with the scope before it; rules for names hold for the result.
     pub fn qualify(&self, raw: &OsStr) -> Vec<u8> {
         let raw = raw.as_bytes();
@@ -155,6 +160,16 @@ impl Scope {
         full.strip_prefix(self.0.as_bytes())?
             .strip_prefix(b".")
             .filter(|rest| !rest.is_empty())
+    }
+}
+
+/// From the environment, where anything may stand.
+impl TryFrom<&OsStr> for Scope {
+    type Error = Error;
+
+    fn try_from(raw: &OsStr) -> Result<Scope> {
+        // What is not UTF-8 is refused like any other character that does not fit.
+        raw.to_string_lossy().parse()
     }
 }
 

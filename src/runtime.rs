@@ -9,11 +9,15 @@ use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::unistd::geteuid;
 
 use crate::backing;
 use crate::error::{Error, ErrorKind, Result};
+
+/// The number of the next file that is saved.
+static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// Where the folder is, whether it exists or not.
 pub fn path() -> PathBuf {
@@ -54,7 +58,8 @@ pub fn folder() -> Result<PathBuf> {
 /// When the folder or the disk refuses.
 pub fn save(stem: &OsStr, bytes: &[u8]) -> Result<PathBuf> {
     let folder = folder()?;
-    for attempt in 0_u32.. {
+    // Many may be saved in a row, so the numbers go on.
+    for attempt in NEXT.fetch_add(1, Ordering::Relaxed).. {
         let mut file = stem.to_owned();
         file.push(format!(".{}.{attempt}", std::process::id()));
         let path = folder.join(file);
@@ -65,10 +70,12 @@ pub fn save(stem: &OsStr, bytes: &[u8]) -> Result<PathBuf> {
             .open(&path)
         {
             Ok(mut file) => {
-                let written = file.write_all(bytes);
-                return written
-                    .map(|()| path.clone())
-                    .map_err(|e| Error::os(e).about(path.display()));
+                let Err(refusal) = file.write_all(bytes) else {
+                    return Ok(path);
+                };
+                // Half a message must not look like one.
+                let _ = std::fs::remove_file(&path);
+                return Err(Error::os(refusal).about(path.display()));
             }
             Err(refusal) if refusal.kind() == std::io::ErrorKind::AlreadyExists => {}
             Err(refusal) => return Err(Error::os(refusal).about(path.display())),

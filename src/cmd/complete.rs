@@ -1,13 +1,17 @@
-//! Live completion of object names: what the shell asks the binary for.
+//! Live completion: what the shell asks the binary for.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 
-use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use clap_complete::engine::{
+    ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter,
+};
 
 use super::kind::Kind;
 use crate::facts::{Described, Label};
-use crate::name::Scope;
+use crate::name::{Name, Scope};
 
 /// Completes the names of objects of one kind, with a description of each.
 pub(crate) fn names<K: Kind>() -> ArgValueCompleter {
@@ -20,7 +24,42 @@ pub(crate) fn names<K: Kind>() -> ArgValueCompleter {
     })
 }
 
+/// Completes a command and its arguments: programs first, then files.
+pub(crate) fn commands() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let words: Vec<_> = std::env::args_os().collect();
+        // The scripts hand over the line up to the word that is completed.
+        let before = words.iter().rev().nth(1);
+        let is_first = before.is_some_and(|word| word == "--" || word == "--exec");
+        let mut found = PathCompleter::any().complete(typed);
+        if is_first && !typed.is_empty() && !typed.as_bytes().contains(&b'/') {
+            found.extend(programs(typed));
+        }
+        found
+    })
+}
+
+/// Programs of PATH that go on from what is typed.
+fn programs(typed: &OsStr) -> impl Iterator<Item = CompletionCandidate> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let names: BTreeSet<_> = std::env::split_paths(&path)
+        .filter_map(|folder| folder.read_dir().ok())
+        .flatten()
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_name().as_bytes().starts_with(typed.as_bytes()))
+        .filter(|entry| {
+            let target = std::fs::metadata(entry.path());
+            target.is_ok_and(|found| found.is_file() && found.mode() & 0o111 != 0)
+        })
+        .map(|entry| entry.file_name())
+        .collect();
+    names.into_iter().map(CompletionCandidate::new)
+}
+
 /// Names that go on from what is typed, with a slash if that has one.
+///
+/// Names with control characters are left out: a line of a listing of the
+/// shell is one candidate, and some shells print them as they are.
 fn candidates<'a>(
     typed: &OsStr,
     described: impl Iterator<Item = (&'a Label, String)>,
@@ -31,6 +70,7 @@ fn candidates<'a>(
         b""
     };
     described
+        .filter(|(label, _)| Name::listed(label.bytes()).check_new().is_ok())
         .map(|(label, description)| ([slash, label.bytes()].concat(), description))
         .filter(|(name, _)| name.starts_with(typed.as_bytes()))
         .map(|(name, description)| {

@@ -48,18 +48,44 @@ impl Completions {
     }
 }
 
-/// Answers a shell that asks for candidates, past the usual dispatch.
-pub(crate) fn answer(tree: fn() -> Command) -> ExitCode {
-    let words: Vec<OsString> = std::env::args_os().collect();
-    let engine = CompleteEnv::with_factory(tree)
+/// Answers a shell that asks for candidates, past the usual dispatch; nothing
+/// when this invocation is no such question.
+///
+/// The scripts put `--` before the words of the line, which no command begins
+/// with. So whoever has the variable in the environment by mistake still gets
+/// what was typed, instead of a script and exit code 0.
+pub(crate) fn answer(words: &[OsString], tree: fn() -> Command) -> Option<ExitCode> {
+    std::env::var_os(VARIABLE)?;
+    if words.get(1)? != "--" {
+        return None;
+    }
+    let engine = CompleteEnv::with_factory(|| with_quiet_aliases(tree()))
         .var(VARIABLE)
         .bin("ipc")
         .completer("ipc");
     match engine.try_complete(words, std::env::current_dir().ok().as_deref()) {
-        Ok(_) => ExitCode::SUCCESS,
+        Ok(true) => Some(ExitCode::SUCCESS),
+        Ok(false) => None,
         Err(refusal) => {
             tell(refusal.to_string().trim_end());
-            ExitCode::from(Exit::Usage.code())
+            Some(ExitCode::from(Exit::Usage.code()))
         }
     }
+}
+
+/// The tree with aliases that are completed only where nothing else fits: the
+/// engine would offer `list` in place of `ls`, since it comes first.
+fn with_quiet_aliases(mut tree: Command) -> Command {
+    // Nouns and verbs are deferred: nothing of them is there before.
+    tree.build();
+    tree.mut_subcommands(|noun| noun.mut_subcommands(quiet))
+}
+
+fn quiet(verb: Command) -> Command {
+    let aliases: Vec<String> = verb.get_visible_aliases().map(str::to_owned).collect();
+    let cleared = verb.visible_alias(None::<&'static str>);
+    // Names in the tree are static; this process ends when it has answered.
+    aliases
+        .into_iter()
+        .fold(cleared, |verb, alias| verb.alias(&*alias.leak()))
 }

@@ -4,10 +4,11 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::deadline::Deadline;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::name::{Name, Scope};
 use crate::output::{self, Output};
+use crate::sys::startup;
 use crate::wait::Wait;
 
 /// The surroundings of one invocation.
@@ -30,9 +31,8 @@ impl Context {
     }
 
     /// Names the command that runs, as errors show it.
-    pub(crate) fn named(&mut self, path: &'static str) -> &mut Context {
+    pub(crate) fn named(&mut self, path: &'static str) {
         self.path = path;
-        self
     }
 
     /// The name of an object to work with, in full.
@@ -45,25 +45,30 @@ impl Context {
         Name::foreign(&self.scope.qualify(raw))
     }
 
-    /// Does the same to several objects: tries all, reports each failure.
+    /// Does the same to several objects: tries all, reports each failure. It
+    /// does not go on when what they print does not arrive.
     pub(crate) fn each(
         &mut self,
         names: &[OsString],
         mut act: impl FnMut(&mut Context, &OsStr) -> Result<()>,
     ) -> Exit {
-        let mut ending: Option<Exit> = None;
+        let mut overall: Option<Exit> = None;
         for raw in names {
             let this = match act(self, raw) {
                 Ok(()) => Exit::Done,
                 Err(error) => {
-                    let code = error.kind().into();
-                    self.report(&error.into());
-                    code
+                    let output = [ErrorKind::OutputClosed, ErrorKind::OutputFailed];
+                    let is_last = output.contains(&error.kind());
+                    let exit = ending(&error.into(), |failure| self.report(failure));
+                    if is_last {
+                        return exit;
+                    }
+                    exit
                 }
             };
-            ending = Some(ending.map_or(this, |so_far| so_far.and(this)));
+            overall = Some(overall.map_or(this, |so_far| so_far.and(this)));
         }
-        ending.unwrap_or(Exit::Done)
+        overall.unwrap_or(Exit::Done)
     }
 
     /// Prints an error that does not end the invocation, or that just has.
@@ -74,8 +79,8 @@ impl Context {
             format!("{}: ", self.path)
         };
         output::tell(format_args!("ipc: {path}{error:#}"));
-        let library = error.downcast_ref::<crate::error::Error>();
-        if let Some(hint) = library.and_then(crate::error::Error::hint_text) {
+        let library = error.downcast_ref::<Error>();
+        if let Some(hint) = library.and_then(Error::hint_text) {
             output::tell(format_args!("hint: {hint}"));
         }
     }
@@ -92,6 +97,23 @@ impl Context {
     /// The name as the user wrote it, for patterns and headings.
     pub(crate) fn inner<'a>(&self, full: &'a Name) -> &'a [u8] {
         self.scope.strip(full.as_bytes()).unwrap_or(full.as_bytes())
+    }
+}
+
+/// The exit that a failure stands for; says why, unless nobody wants to know.
+pub(crate) fn ending(failure: &anyhow::Error, report: impl Fn(&anyhow::Error)) -> Exit {
+    let kind = failure
+        .downcast_ref::<Error>()
+        .map_or(ErrorKind::Limit, Error::kind);
+    match kind {
+        // As every filter ends whose reader has seen enough.
+        ErrorKind::OutputClosed if !startup::was_sigpipe_ignored() => {}
+        ErrorKind::Interrupted(_) => {}
+        _ => report(failure),
+    }
+    match kind {
+        ErrorKind::OutputClosed if startup::was_sigpipe_ignored() => Exit::Limit,
+        kind => kind.into(),
     }
 }
 

@@ -11,7 +11,7 @@ use super::kind::Kind;
 use crate::error::{Error, ErrorKind};
 use crate::exit::Exit;
 use crate::facts::{Described, Label};
-use crate::output::table::Layout;
+use crate::output::table::{Column, Layout, chosen};
 
 /// What to list, and how.
 #[derive(Debug, Clone, Args)]
@@ -44,6 +44,10 @@ impl ListArgs {
         let wanted = |object: &&K::Info| matches_any(&self.patterns, object.label().bytes());
         let rows: Vec<Value> = objects.iter().filter(wanted).map(document).collect();
         if context.out.is_json() {
+            let rows = match &self.columns {
+                Some(keys) => only(rows, &chosen(K::COLUMNS, keys)?),
+                None => rows,
+            };
             context.out.json(&json!({ "objects": rows }))?;
         } else {
             let layout = Layout {
@@ -92,6 +96,22 @@ impl StatArgs {
         }
         Ok(ending)
     }
+}
+
+/// The objects with these keys alone, in this order. A name that is not UTF-8
+/// keeps its bytes beside it.
+fn only(rows: Vec<Value>, columns: &[Column]) -> Vec<Value> {
+    let mut keys: Vec<&str> = columns.iter().map(|column| column.key).collect();
+    if keys.contains(&"name") {
+        keys.push("name_bytes");
+    }
+    let kept = |row: &Value| {
+        let fields = keys
+            .iter()
+            .filter_map(|key| Some(((*key).to_owned(), row.get(*key)?.clone())));
+        Value::Object(fields.collect())
+    };
+    rows.iter().map(kept).collect()
 }
 
 /// Whether a name, without its slash, matches one of the patterns; none match all.

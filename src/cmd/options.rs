@@ -2,15 +2,20 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Cursor, Read, stdin};
+use std::io::{Cursor, Read, Stdin, stdin};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::deadline::{Deadline, parse_span};
 use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escaped;
 use crate::name::Scope;
 use crate::output::Color;
 use crate::size::Mode;
@@ -28,15 +33,9 @@ pub(crate) struct Global {
     ///
     /// Parallel runs with different scopes cannot meet. A listing shows the scope
     /// only, without it. 1 to 64 of A-Z a-z 0-9 _ -; empty means none.
-    #[arg(
-        long,
-        global = true,
-        value_name = "SCOPE",
-        env = "IPC_SCOPE",
-        hide_env = true
-    )]
-    #[arg(value_parser = str::parse::<Scope>)]
-    pub(crate) scope: Option<Scope>,
+    /// Without the option it is that of the environment variable IPC_SCOPE.
+    #[arg(long, global = true, value_name = "SCOPE", value_parser = str::parse::<Scope>)]
+    scope: Option<Scope>,
 
     /// Say nothing on standard error but errors
     #[arg(long, short, global = true)]
@@ -52,6 +51,25 @@ pub(crate) struct Global {
     )]
     #[arg(value_parser = PossibleValuesParser::new(["auto", "always", "never"]).map(|when| color(&when)))]
     pub(crate) color: Color,
+}
+
+impl Global {
+    /// The scope of the option, else of the variable.
+    ///
+    /// Not left to clap: to it a variable is an option that was given, so that
+    /// it would show up in usage lines and count as an argument.
+    pub(crate) fn scope(&self) -> Result<Scope> {
+        if let Some(scope) = &self.scope {
+            return Ok(scope.clone());
+        }
+        match std::env::var_os("IPC_SCOPE") {
+            Some(scope) => Scope::try_from(scope.as_os_str()).map_err(|error| {
+                let error = error.about(format!("IPC_SCOPE '{}'", escaped(scope.as_bytes())));
+                error.hint("unset IPC_SCOPE, or --scope SCOPE")
+            }),
+            None => Ok(Scope::default()),
+        }
+    }
 }
 
 fn color(when: &str) -> Color {
@@ -199,10 +217,13 @@ pub(crate) fn open_file(path: &PathBuf) -> Result<Box<dyn Read>> {
     if path.as_os_str() == "-" {
         return standard_input();
     }
-    match File::open(path) {
-        Ok(file) => Ok(Box::new(file)),
-        Err(refusal) => Err(Error::os(refusal).about(path.display())),
+    let refused = |refusal| Error::os(refusal).about(escaped(path.as_os_str().as_bytes()));
+    let file = File::open(path).map_err(refused)?;
+    // It can be opened, but the first read would fail and not say of what.
+    if file.metadata().map_err(refused)?.is_dir() {
+        return Err(refused(std::io::Error::from_raw_os_error(libc::EISDIR)));
     }
+    Ok(Box::new(file))
 }
 
 fn reads_stdin(arguments: &[OsString]) -> bool {
@@ -214,7 +235,25 @@ fn standard_input() -> Result<Box<dyn Read>> {
         let closed = Error::new(ErrorKind::Limit, "is closed").about("standard input");
         return Err(closed.hint("give the bytes as an argument, or with -f FILE"));
     }
-    Ok(Box::new(stdin()))
+    Ok(Box::new(StandardInput(stdin())))
+}
+
+/// Standard input that waits for bytes, even where another program that has
+/// the same pipe or terminal made it non-blocking.
+struct StandardInput(Stdin);
+
+impl Read for StandardInput {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            match self.0.read(buffer) {
+                Err(refusal) if refusal.kind() == std::io::ErrorKind::WouldBlock => {
+                    let mut watched = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+                    poll(&mut watched, PollTimeout::NONE)?;
+                }
+                result => return result,
+            }
+        }
+    }
 }
 
 fn joined(arguments: &[OsString]) -> Vec<u8> {

@@ -64,11 +64,11 @@ impl RemoveArgs {
                     .out
                     .json(&json!({ "name": label.name, "removed": false }))?;
             } else {
-                context
-                    .out
-                    .bytes(format!("would remove {}\n", label.name).as_bytes())?;
+                context.out.name_line(b"would remove /", label.bytes())?;
             }
         }
+        // What was found comes before what is said about it.
+        context.out.flush()?;
         context.out.say("nothing is removed yet: add --yes");
         Ok(Exit::Done)
     }

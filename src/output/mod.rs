@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::escape::escaped_text;
+use crate::escape::{escaped, escaped_text};
 
 pub mod payload;
 mod stdout;
@@ -67,14 +67,14 @@ impl Output {
 
     /// Whether to use colour on standard output.
     pub fn is_colored(&self) -> bool {
-        let set = |name: &str| {
-            std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0")
-        };
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         match self.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto if set("NO_COLOR") => false,
-            Color::Auto => set("CLICOLOR_FORCE") || self.is_terminal(),
+            // By its definition any value counts, 0 too.
+            Color::Auto if set("NO_COLOR").is_some() => false,
+            Color::Auto if set("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
+            Color::Auto => self.is_terminal() && set("TERM").is_none_or(|term| term != "dumb"),
         }
     }
 
@@ -95,6 +95,20 @@ impl Output {
     /// When it does not arrive.
     pub fn line(&mut self, text: impl Display) -> Result<()> {
         self.stdout.write(format!("{text}\n").as_bytes())
+    }
+
+    /// Prints a line that ends with a name: its bytes, or escaped on a terminal,
+    /// where it cannot pass for another line.
+    ///
+    /// # Errors
+    /// When it does not arrive.
+    pub fn name_line(&mut self, words: &[u8], name: &[u8]) -> Result<()> {
+        let shown = if self.is_terminal() {
+            escaped(name).into_bytes()
+        } else {
+            name.to_vec()
+        };
+        self.stdout.write(&[words, &shown, b"\n"].concat())
     }
 
     /// Prints one JSON document on a line of its own.

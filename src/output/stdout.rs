@@ -1,18 +1,22 @@
 //! Standard output: buffered, checked, and fast for bulk bytes.
 
 use std::ops::Range;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::sendfile::sendfile;
+use nix::sys::signalfd::SignalFd;
+use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::write;
 
 use super::stdout_descriptor;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::object::shm::Segment;
+use crate::process::blocked::Blocked;
 use crate::sys::startup;
+use crate::sys::write::write_now;
 
 /// Buffered bytes go out at this many.
 const BUFFER: usize = 64 << 10;
@@ -21,11 +25,15 @@ const PIPE: i32 = 1 << 20;
 /// Bytes that are copied at a time, and up to which a copy is as fast as
 /// handing pages over.
 const CHUNK: usize = 256 << 10;
+/// What fits at once into a pipe that is not full.
+const PAGE: usize = 4096;
 
 /// Standard output.
 #[derive(Debug, Default)]
 pub struct Stdout {
     buffer: Vec<u8>,
+    fills_up: Option<bool>,
+    bell: Option<SignalFd>,
 }
 
 impl Stdout {
@@ -74,8 +82,38 @@ impl Stdout {
         Ok(())
     }
 
+    /// Hands bytes to the kernel like `deliver`, but does not sit out a reader
+    /// that does not read when a signal wants this process to end.
+    ///
+    /// # Errors
+    /// How many bytes arrived, and why the rest did not:
+    /// [`crate::error::ErrorKind::Interrupted`] for a signal.
+    pub fn deliver_unless(
+        &mut self,
+        bytes: &[u8],
+        blocked: &Blocked,
+    ) -> std::result::Result<(), (usize, Error)> {
+        if bytes.is_empty() || !*self.fills_up.get_or_insert_with(may_fill_up) {
+            return self.deliver(bytes);
+        }
+        require_open().map_err(|error| (0, error))?;
+        let mut arrived = 0;
+        while arrived < bytes.len() {
+            let rest = &bytes[arrived..];
+            arrived += match write_now(stdout_descriptor(), rest) {
+                Ok(count) => count,
+                Err(Errno::EINTR) => 0,
+                Err(Errno::EAGAIN | Errno::EOPNOTSUPP | Errno::ENOSYS) => {
+                    write_a_page(rest, blocked, &mut self.bell).map_err(|error| (arrived, error))?
+                }
+                Err(errno) => return Err((arrived, undelivered(errno))),
+            };
+        }
+        Ok(())
+    }
+
     /// Refuses when output is known to have nowhere to go: closed from the
-    /// start, a pipe without a reader, a full device.
+    /// start, a pipe or socket without a reader, a full device.
     ///
     /// Called before something is taken that only output can save.
     ///
@@ -87,7 +125,7 @@ impl Stdout {
         poll(&mut entry, PollTimeout::ZERO).map_err(Error::os)?;
         if entry[0]
             .revents()
-            .is_some_and(|events| events.contains(PollFlags::POLLERR))
+            .is_some_and(|events| events.intersects(PollFlags::POLLERR | PollFlags::POLLHUP))
         {
             return Err(undelivered(Errno::EPIPE));
         }
@@ -115,9 +153,6 @@ impl Stdout {
         while at < range.end {
             let wanted = usize::try_from(range.end - at).map_or(CHUNK, |left| left.min(CHUNK));
             let length = segment.read_at(&mut chunk[..wanted], at)?;
-            if length == 0 {
-                break;
-            }
             self.deliver(&chunk[..length]).map_err(|(_, error)| error)?;
             at += length as u64;
         }
@@ -151,6 +186,34 @@ fn hand_over(segment: &Segment, range: Range<u64>) -> Result<u64> {
     Ok(at as u64)
 }
 
+/// Whether writing may have to wait for somebody: not for regular files.
+fn may_fill_up() -> bool {
+    fstat(stdout_descriptor())
+        .is_ok_and(|found| found.st_mode & SFlag::S_IFMT.bits() != SFlag::S_IFREG.bits())
+}
+
+/// Waits for room or an ending signal, then writes what fits for sure.
+fn write_a_page(bytes: &[u8], blocked: &Blocked, bell: &mut Option<SignalFd>) -> Result<usize> {
+    if bell.is_none() {
+        *bell = Some(blocked.bell()?);
+    }
+    let bell = bell
+        .iter()
+        .map(|bell| PollFd::new(bell.as_fd(), PollFlags::POLLIN));
+    let mut watched = vec![PollFd::new(stdout_descriptor(), PollFlags::POLLOUT)];
+    watched.extend(bell);
+    match poll(&mut watched, PollTimeout::NONE) {
+        Err(Errno::EINTR) => return Ok(0),
+        result => result.map_err(undelivered)?,
+    };
+    blocked.check()?;
+    // A pipe that has room has room for a page at least.
+    match write(stdout_descriptor(), &bytes[..bytes.len().min(PAGE)]) {
+        Err(Errno::EAGAIN | Errno::EINTR) => Ok(0),
+        result => result.map_err(undelivered),
+    }
+}
+
 fn wait_for_room() -> std::result::Result<(), Errno> {
     let mut entry = [PollFd::new(stdout_descriptor(), PollFlags::POLLOUT)];
     poll(&mut entry, PollTimeout::NONE).map(drop)
@@ -166,8 +229,11 @@ fn require_open() -> Result<()> {
 
 fn undelivered(errno: Errno) -> Error {
     let error = Error::os(errno).about("standard output");
+    if errno == Errno::EPIPE {
+        return error.saying("its reader is gone");
+    }
+    let error = error.meaning(ErrorKind::OutputFailed);
     match errno {
-        Errno::EPIPE => error.saying("its reader is gone"),
         Errno::EBADF => error.saying("is closed"),
         Errno::ENOSPC => error.saying("no space left"),
         _ => error,

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use comfy_table::{Cell, CellAlignment, Table, presets};
 use serde_json::Value;
+use unicode_width::UnicodeWidthStr;
 
 use super::Output;
+use crate::accounts::Accounts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::size::Size;
-use crate::survey::accounts::Accounts;
 
 /// How the values of a column are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,14 @@ pub const OWNER: Column = Column::new("uid", "OWNER", Show::User);
 /// When the contents of an object changed.
 pub const MODIFIED: Column = Column::new("modified", "MODIFIED", Show::Time);
 
+/// Columns of every kind that are shown only when asked for.
+const EXTRA: [Column; 4] = [
+    Column::new("kind", "KIND", Show::Text),
+    Column::new("gid", "GROUP", Show::Number),
+    Column::new("device", "DEVICE", Show::Number),
+    Column::new("inode", "INODE", Show::Number),
+];
+
 /// The choices that a person has about a listing.
 #[derive(Debug, Default, Clone)]
 pub struct Layout {
@@ -68,35 +76,31 @@ impl Output {
     /// # Errors
     /// [`ErrorKind::Usage`] for a column that no object of this kind has.
     pub fn table(&mut self, usual: &[Column], rows: &[Value], layout: &Layout) -> Result<()> {
-        let columns = chosen(usual, layout)?;
-        let accounts = Accounts::read();
-        let (colored, terminal) = (self.is_colored(), self.is_terminal());
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING);
+        let columns = match &layout.columns {
+            Some(keys) => chosen(usual, keys)?,
+            None => usual.to_vec(),
+        };
+        let looks = self.looks(layout.exact);
+        let headings = columns.iter().map(|column| column.heading.into());
+        let mut lines: Vec<Vec<Vec<u8>>> = Vec::with_capacity(rows.len() + 1);
         if !layout.no_headings {
-            table.set_header(columns.iter().map(|column| column.heading));
+            lines.push(headings.collect());
         }
-        for row in rows {
-            table.add_row(columns.iter().map(|column| {
-                let value = row.get(column.key).unwrap_or(&Value::Null);
-                let text = shown(value, column.show, &accounts, layout.exact);
-                Cell::new(if terminal {
-                    escaped(text.as_bytes())
-                } else {
-                    text
-                })
-            }));
-        }
-        align(&mut table, &columns);
-        if rows.is_empty() && layout.no_headings {
-            return Ok(());
-        }
-        for (index, line) in table.lines().enumerate() {
-            let line = line.trim_end();
-            match style(index, !layout.no_headings, rows).filter(|_| colored) {
-                Some(style) => self.line(format_args!("{style}{line}\x1b[0m"))?,
-                None => self.line(line)?,
+        lines.extend(rows.iter().map(|row| {
+            columns
+                .iter()
+                .map(|column| looks.cell(row, column))
+                .collect()
+        }));
+        let widths = widths(&lines, columns.len());
+        let colored = self.is_colored();
+        for (index, cells) in lines.iter().enumerate() {
+            let mut line = aligned(cells, &columns, &widths);
+            if let Some(style) = style(index, !layout.no_headings, rows).filter(|_| colored) {
+                line = [style.as_bytes(), &line, b"\x1b[0m"].concat();
             }
+            line.push(b'\n');
+            self.stdout().write(&line)?;
         }
         Ok(())
     }
@@ -106,47 +110,117 @@ impl Output {
     /// # Errors
     /// When it does not arrive.
     pub fn details(&mut self, columns: &[Column], object: &Value, exact: bool) -> Result<()> {
-        let accounts = Accounts::read();
+        let looks = self.looks(exact);
         let Some(fields) = object.as_object() else {
             return Ok(());
         };
-        let terminal = self.is_terminal();
-        for (key, value) in fields {
-            let show = columns
-                .iter()
-                .find(|column| column.key == key)
-                .map_or(Show::Text, |c| c.show);
-            let text = shown(value, show, &accounts, exact);
-            let text = if terminal {
-                escaped(text.as_bytes())
-            } else {
-                text
-            };
-            self.line(format_args!("{:<14}{text}", format!("{key}:")))?;
+        // The bytes of a name that is not UTF-8 are what its line shows.
+        for key in fields.keys().filter(|key| *key != "name_bytes") {
+            let usual = columns.iter().find(|column| column.key == key);
+            let show = usual.map_or(Show::Text, |column| column.show);
+            let mut line = format!("{:<14}", format!("{key}:")).into_bytes();
+            line.extend(looks.value(object, key, show));
+            line.push(b'\n');
+            self.stdout().write(&line)?;
         }
         Ok(())
     }
+
+    fn looks(&self, exact: bool) -> Looks {
+        Looks {
+            accounts: Accounts::read(),
+            escaping: self.is_terminal(),
+            exact,
+        }
+    }
 }
 
-fn chosen(usual: &[Column], layout: &Layout) -> Result<Vec<Column>> {
-    let Some(keys) = &layout.columns else {
-        return Ok(usual.to_vec());
-    };
+/// How values look for this listener.
+struct Looks {
+    accounts: Accounts,
+    escaping: bool,
+    exact: bool,
+}
+
+impl Looks {
+    fn cell(&self, row: &Value, column: &Column) -> Vec<u8> {
+        self.value(row, column.key, column.show)
+    }
+
+    /// One value: escaped for a terminal, else with the very bytes of the name.
+    fn value(&self, object: &Value, key: &str, show: Show) -> Vec<u8> {
+        let raw = match object.get("name_bytes") {
+            Some(bytes) if key == "name" => with_slash(bytes),
+            _ => {
+                let value = object.get(key).unwrap_or(&Value::Null);
+                shown(value, show, &self.accounts, self.exact).into_bytes()
+            }
+        };
+        if self.escaping {
+            escaped(&raw).into_bytes()
+        } else {
+            raw
+        }
+    }
+}
+
+/// A name of a listing that has it as bytes, without its slash.
+fn with_slash(bytes: &Value) -> Vec<u8> {
+    let bytes = bytes.as_array().into_iter().flatten();
+    let bytes = bytes.filter_map(|byte| u8::try_from(byte.as_u64()?).ok());
+    std::iter::once(b'/').chain(bytes).collect()
+}
+
+/// The columns with these keys, in this order.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] for a key that none of them has.
+pub fn chosen(usual: &[Column], keys: &[String]) -> Result<Vec<Column>> {
+    let all: Vec<Column> = usual.iter().chain(&EXTRA).copied().collect();
     let find = |key: &String| {
-        usual
-            .iter()
-            .find(|column| column.key == key)
-            .copied()
-            .ok_or_else(|| {
-                let known: Vec<&str> = usual.iter().map(|column| column.key).collect();
-                Error::new(
-                    ErrorKind::Usage,
-                    format!("there is no column '{}'", escaped(key.as_bytes())),
-                )
-                .hint(format!("columns are {}", known.join(",")))
-            })
+        let found = all.iter().find(|column| column.key == key).copied();
+        found.ok_or_else(|| {
+            let known: Vec<&str> = all.iter().map(|column| column.key).collect();
+            Error::new(
+                ErrorKind::Usage,
+                format!("there is no column '{}'", escaped(key.as_bytes())),
+            )
+            .hint(format!("columns are {}", known.join(",")))
+        })
     };
     keys.iter().map(find).collect()
+}
+
+fn width(cell: &[u8]) -> usize {
+    String::from_utf8_lossy(cell).width()
+}
+
+fn widths(lines: &[Vec<Vec<u8>>], columns: usize) -> Vec<usize> {
+    let widest = |index: usize| lines.iter().map(|cells| width(&cells[index])).max();
+    (0..columns)
+        .map(|index| widest(index).unwrap_or(0))
+        .collect()
+}
+
+/// Cells side by side: numbers to the right, nothing behind the last word.
+fn aligned(cells: &[Vec<u8>], columns: &[Column], widths: &[usize]) -> Vec<u8> {
+    let mut line = Vec::new();
+    for (index, cell) in cells.iter().enumerate() {
+        let missing = vec![b' '; widths[index].saturating_sub(width(cell))];
+        if index > 0 {
+            line.extend_from_slice(b"  ");
+        }
+        if matches!(columns[index].show, Show::Number | Show::Bytes) {
+            line.extend(missing);
+            line.extend_from_slice(cell);
+        } else {
+            line.extend_from_slice(cell);
+            if index + 1 < cells.len() {
+                line.extend(missing);
+            }
+        }
+    }
+    line
 }
 
 /// Bold headings, and red rows for what is not as it should be.
@@ -157,18 +231,6 @@ fn style(line: usize, headings: bool, rows: &[Value]) -> Option<&'static str> {
     let row = rows.get(line.checked_sub(headings.into())?)?;
     let status = row.get("status").and_then(Value::as_str)?;
     (status != "ok").then_some("\x1b[31m")
-}
-
-fn align(table: &mut Table, columns: &[Column]) {
-    for (index, column) in columns.iter().enumerate() {
-        let Some(settings) = table.column_mut(index) else {
-            continue;
-        };
-        settings.set_padding((0, 2));
-        if matches!(column.show, Show::Number | Show::Bytes) {
-            settings.set_cell_alignment(CellAlignment::Right);
-        }
-    }
 }
 
 fn shown(value: &Value, show: Show, accounts: &Accounts, exact: bool) -> String {
@@ -224,11 +286,19 @@ mod tests {
 
     #[test]
     fn an_unknown_column_names_the_known_ones() {
-        let layout = Layout {
-            columns: Some(vec!["frob".to_owned()]),
-            ..Layout::default()
-        };
-        let error = chosen(&[MODE, OWNER, MODIFIED], &layout).unwrap_err();
-        assert_eq!(error.hint_text(), Some("columns are mode,uid,modified"));
+        let error = chosen(&[MODE, OWNER, MODIFIED], &["frob".to_owned()]).unwrap_err();
+        assert_eq!(
+            error.hint_text(),
+            Some("columns are mode,uid,modified,kind,gid,device,inode")
+        );
+    }
+
+    #[test]
+    fn numbers_stand_to_the_right_and_names_keep_their_bytes() {
+        let number = Column::new("size", "SIZE", Show::Bytes);
+        let columns = [MODE, number, MODE];
+        let cells = [b"a \t".to_vec(), b"7".to_vec(), b"\xff ".to_vec()];
+        assert_eq!(aligned(&cells, &columns, &[4, 3, 9]), b"a \t     7  \xff ");
+        assert_eq!(with_slash(&json!([97, 255])), b"/a\xff");
     }
 }

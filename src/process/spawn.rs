@@ -18,10 +18,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::sys::exec;
-use crate::sys::signal::ENDING;
+use crate::sys::signal::{ENDING, see_children_end};
 
 /// A command to run, once or many times.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Spawn<'a> {
     command: &'a [OsString],
     environment: Vec<(&'static str, OsString)>,
@@ -118,7 +118,7 @@ fn is_about_the_command(error: &Error) -> bool {
 }
 
 /// A file without a name that holds `bytes`: it cannot block like a pipe.
-fn in_memory(bytes: &[u8]) -> Result<File> {
+pub(crate) fn in_memory(bytes: &[u8]) -> Result<File> {
     let file = memfd_create(c"ipc-input", MFdFlags::MFD_CLOEXEC).map_err(Error::os)?;
     let mut file = File::from(file);
     file.write_all(bytes).map_err(Error::os)?;
@@ -138,6 +138,7 @@ impl Watched {
         set.add(Signal::SIGCHLD);
         let former = SigSet::thread_get_mask().map_err(Error::os)?;
         set.thread_block().map_err(Error::os)?;
+        see_children_end();
         let signals = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC).map_err(Error::os)?;
         Ok(Watched { signals, former })
     }

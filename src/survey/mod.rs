@@ -1,4 +1,3 @@
 //! The read-only view of the host: which objects there are.
 
-pub mod accounts;
 pub mod scan;

@@ -66,23 +66,28 @@ pub fn arrays(scope: &Scope, family: Family) -> Result<Vec<ArrayInfo>> {
 
 /// The queues within a scope, by name.
 ///
-/// Looks through a mounted mqueue file system, else through one that is
-/// mounted nowhere, which takes root.
+/// Looks through an mqueue file system that is mounted nowhere, which takes
+/// root, else through a mounted one.
 ///
 /// # Errors
 /// [`ErrorKind::Limit`] with the command that mounts one, where neither works.
 pub fn queues(scope: &Scope) -> Result<Vec<QueueInfo>> {
-    if let Some(mounted) = mounted_mqueue() {
-        return queues_in(&mounted, scope);
+    // First the one that is surely of this IPC namespace: a mount may be
+    // left over from the namespace outside.
+    let refusal = match mount::detached_mqueue() {
+        Ok(detached) => {
+            let folder = format!("/proc/self/fd/{}", detached.as_raw_fd());
+            return queues_in(Path::new(&folder), scope);
+        }
+        Err(errno) => Error::os(errno),
+    };
+    match mounted_mqueue() {
+        Some(mounted) => queues_in(&mounted, scope),
+        None => Err(refusal
+            .meaning(ErrorKind::Limit)
+            .hint(MOUNT_HINT)
+            .saying("queues can be used but not listed: no mqueue file system is mounted")),
     }
-    let detached = mount::detached_mqueue().map_err(|errno| {
-        let error = Error::os(errno).meaning(ErrorKind::Limit).hint(MOUNT_HINT);
-        error.saying("queues can be used but not listed: no mqueue file system is mounted")
-    })?;
-    queues_in(
-        &PathBuf::from(format!("/proc/self/fd/{}", detached.as_raw_fd())),
-        scope,
-    )
 }
 
 fn queues_in(folder: &Path, scope: &Scope) -> Result<Vec<QueueInfo>> {

@@ -14,3 +14,4 @@ pub mod mq;
 pub mod pidfd;
 pub mod signal;
 pub mod startup;
+pub mod write;

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::atomic::{AtomicI32, Ordering};
 
+use super::startup;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
 /// Signals by which people and service managers end a process.
@@ -38,14 +39,14 @@ impl StopFlag {
         let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
         let mut former = Vec::with_capacity(ENDING.len());
         for signal in ENDING {
+            // Asked first: a handler that is there for a moment would note a
+            // signal that the caller, nohup(1) say, wants ignored.
+            if is_ignored(signal) {
+                continue;
+            }
             // SAFETY: the handler only stores into an atomic, which is async-signal-safe.
             let old = unsafe { sigaction(signal, &action) }?;
-            if matches!(old.handler(), SigHandler::SigIgn) {
-                // SAFETY: this puts back what was there a moment ago.
-                unsafe { sigaction(signal, &old) }?;
-            } else {
-                former.push((signal, old));
-            }
+            former.push((signal, old));
         }
         Ok(StopFlag { former })
     }
@@ -63,6 +64,38 @@ impl Drop for StopFlag {
             let _ = unsafe { sigaction(*signal, old) };
         }
     }
+}
+
+/// The signals that came while they were blocked, sigpending(2).
+pub fn pending() -> SigSet {
+    // SAFETY: all zeros is a valid value of this plain C struct.
+    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is writable and outlives the call, which fills it.
+    unsafe { libc::sigpending(&raw mut set) };
+    // SAFETY: zeroed and then filled by the kernel, so it is initialised.
+    unsafe { SigSet::from_sigset_t_unchecked(set) }
+}
+
+/// Whether a signal is ignored in this process.
+pub fn is_ignored(signal: Signal) -> bool {
+    startup::is_ignored(signal as libc::c_int)
+}
+
+/// Lets a process learn how its children end, where the caller ignores
+/// SIGCHLD: ignored, the kernel reaps them unseen and sends nothing.
+pub fn see_children_end() {
+    if is_ignored(Signal::SIGCHLD) {
+        // SAFETY: sets a disposition that is no handler.
+        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+    }
+}
+
+/// From here on a file that would get too large for this process is an error
+/// (EFBIG), no longer a death by SIGXFSZ.
+pub fn ignore_size_limit() {
+    let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+    // SAFETY: ignoring a signal runs no code of ours.
+    let _ = unsafe { sigaction(Signal::SIGXFSZ, &ignore) };
 }
 
 /// Ends this process by `signal`, so that the caller sees the real thing.

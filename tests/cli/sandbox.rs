@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -43,8 +44,8 @@ impl Sandbox {
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         Sandbox {
             folder: tempfile::tempdir().unwrap(),
-            // Of one width: the end of test 1 must not take what is of test 10.
-            scope: format!("ipct-{}-{number:05}", std::process::id()),
+            // The last letter keeps the first sandbox from being part of the tenth.
+            scope: format!("ipct-{}-{number}e", std::process::id()),
             queues: RefCell::default(),
         }
     }
@@ -222,6 +223,11 @@ impl<'a> Invocation<'a> {
         self
     }
 
+    /// The command itself, for a test that connects it otherwise.
+    pub fn into_command(self) -> Command {
+        self.command
+    }
+
     /// Runs it to its end.
     #[track_caller]
     pub fn run(self) -> Outcome<'a> {
@@ -269,6 +275,11 @@ impl<'a> Invocation<'a> {
         }
     }
 
+    /// The command alone, for a test that plugs its own descriptors in.
+    pub fn command(self) -> Command {
+        self.command
+    }
+
     /// Starts it with a standard input to talk to.
     #[track_caller]
     pub fn start_with_input(mut self) -> (Running, ChildStdin) {
@@ -297,6 +308,15 @@ fn all(source: Option<impl Read>) -> Vec<u8> {
         source.read_to_end(&mut bytes).unwrap();
     }
     bytes
+}
+
+/// What a pipe holds now: a process left behind may keep it open for ever.
+fn what_is_there(mut pipe: impl Read + AsRawFd) -> String {
+    // SAFETY: a plain system call on a descriptor that is open.
+    unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
+    let mut bytes = Vec::new();
+    let _ = pipe.read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// A program that runs; killed when dropped.
@@ -366,12 +386,8 @@ impl Running {
             }
             if Instant::now() > deadline {
                 let _ = self.child.kill();
-                let mut stderr = String::new();
-                let _ = self
-                    .child
-                    .stderr
-                    .take()
-                    .map(|mut pipe| pipe.read_to_string(&mut stderr));
+                let stderr = self.child.stderr.take().map(what_is_there);
+                let stderr = stderr.unwrap_or_default();
                 panic!("{} does not end; stderr: {stderr}", self.shown);
             }
             nap(&mut pause);

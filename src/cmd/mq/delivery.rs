@@ -14,6 +14,7 @@ use crate::name::Name;
 use crate::object::mq::{Queue, Woken};
 use crate::output::payload::{Payload, json_line};
 use crate::output::{Output, stdout_descriptor};
+use crate::process::blocked::Blocked;
 use crate::wait::Wait;
 
 /// Messages are written out at this many bytes, and whenever the queue runs dry.
@@ -51,6 +52,7 @@ pub(super) struct Delivery<'a> {
     label: Label,
     form: Form,
     out: &'a mut Output,
+    blocked: &'a Blocked,
     bytes: Vec<u8>,
     used: usize,
     taken: Vec<Taken>,
@@ -58,18 +60,19 @@ pub(super) struct Delivery<'a> {
 
 impl<'a> Delivery<'a> {
     pub(super) fn new(
-        queue: &'a Queue,
-        name: &'a Name,
+        (queue, name): (&'a Queue, &'a Name),
+        label: Label,
         form: Form,
         out: &'a mut Output,
+        blocked: &'a Blocked,
     ) -> Delivery<'a> {
         // Room for a last message and its separator when a batch is nearly full.
         let bytes = vec![0; BATCH + queue.geometry().max_size + 1];
-        let label = Label::new(name.as_bytes());
         Delivery {
             queue,
             name,
             label,
+            blocked,
             form,
             out,
             bytes,
@@ -87,10 +90,13 @@ impl<'a> Delivery<'a> {
                 count += 1;
                 if self.used >= BATCH {
                     self.write_out()?;
+                    self.blocked.check()?;
                 }
                 continue;
             }
             self.write_out()?;
+            // Who finds a message each time never sleeps, so asks here.
+            self.blocked.check()?;
             if amount == Amount::Drain {
                 return Ok(Exit::Done);
             }
@@ -140,10 +146,10 @@ impl<'a> Delivery<'a> {
             }
         };
         let written = rendered.as_deref().unwrap_or(&self.bytes[..self.used]);
-        let result = self.out.stdout().deliver(written);
+        let result = self.out.stdout().deliver_unless(written, self.blocked);
         let undelivered = match &result {
             Ok(()) => self.taken.len(),
-            Err((arrived, _)) => ends.iter().filter(|end| *end <= arrived).count(),
+            Err((arrived, _)) => whole(&ends, *arrived),
         };
         for taken in &self.taken[undelivered..] {
             put_back(
@@ -183,5 +189,37 @@ impl<'a> Delivery<'a> {
             ends.push(text.len());
         }
         (text, ends)
+    }
+}
+
+/// How many messages, given by their ends, are whole within the first `arrived` bytes.
+///
+/// An empty one without a separator has arrived with the byte before it at
+/// the earliest, so at the very end of what arrived it counts as undelivered.
+fn whole(ends: &[usize], arrived: usize) -> usize {
+    let starts = [0].into_iter().chain(ends.iter().copied());
+    starts
+        .zip(ends)
+        .take_while(|(start, end)| *start < arrived && **end <= arrived)
+        .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_counts_as_delivered_only_when_it_is_whole() {
+        assert_eq!(whole(&[3, 6, 9], 0), 0);
+        assert_eq!(whole(&[3, 6, 9], 5), 1);
+        assert_eq!(whole(&[3, 6, 9], 6), 2);
+        assert_eq!(whole(&[3, 6, 9], 9), 3);
+    }
+
+    #[test]
+    fn an_empty_message_at_the_break_counts_as_undelivered() {
+        assert_eq!(whole(&[0, 0, 1], 0), 0);
+        assert_eq!(whole(&[3, 3, 6], 3), 1);
+        assert_eq!(whole(&[3, 3, 6], 4), 2);
     }
 }

@@ -1,8 +1,5 @@
 //! A command for each message, with the message on its standard input.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
-
 use super::amount::Amount;
 use super::put_back::put_back;
 use crate::error::{Error, ErrorKind, Result};
@@ -17,7 +14,9 @@ use crate::wait::Wait;
 pub(super) struct Task<'a> {
     pub(super) queue: &'a Queue,
     pub(super) name: &'a Name,
+    pub(super) spawn: Spawn<'a>,
     pub(super) keep_going: bool,
+    pub(super) blocked: &'a Blocked,
 }
 
 /// A message whose command failed, kept until the verb ends.
@@ -28,19 +27,13 @@ struct Failed {
 
 impl Task<'_> {
     /// Runs the command for each message until the amount is reached or one fails.
-    pub(super) fn run(
-        &self,
-        command: &[OsString],
-        amount: Amount,
-        mut wait: Wait,
-        blocked: &Blocked,
-    ) -> Result<Exit> {
+    pub(super) fn run(&self, amount: Amount, mut wait: Wait) -> Result<Exit> {
         let mut failed = Vec::new();
         if self.keep_going {
             // There is something to put back, so a signal must not just kill.
             wait.stop_on_signals()?;
         }
-        let ending = self.work(command, amount, &mut wait, blocked, &mut failed);
+        let ending = self.work(amount, &mut wait, &mut failed);
         for Failed { priority, message } in &failed {
             put_back(self.queue, self.name, *priority, message);
         }
@@ -50,32 +43,30 @@ impl Task<'_> {
         }
     }
 
-    fn work(
-        &self,
-        command: &[OsString],
-        amount: Amount,
-        wait: &mut Wait,
-        blocked: &Blocked,
-        failed: &mut Vec<Failed>,
-    ) -> Result<Exit> {
+    fn work(&self, amount: Amount, wait: &mut Wait, failed: &mut Vec<Failed>) -> Result<Exit> {
+        let about = |error: Error| error.about(self.name);
         let mut buffer = vec![0; self.queue.geometry().max_size];
         let mut count = 0;
         while !amount.is_reached(count) {
-            let Some((priority, length)) = self.queue.try_receive(&mut buffer)? else {
+            // What came while a command ran has been passed on to it; now it is for us.
+            self.blocked.check()?;
+            let taken = self.queue.try_receive(&mut buffer).map_err(about)?;
+            let Some((priority, length)) = taken else {
                 if amount == Amount::Drain {
                     break;
                 }
                 match self.queue.wait_for_message(None, wait) {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Exit::No),
-                    result => result.map_err(|error| error.about(self.name))?,
+                    result => result.map_err(about)?,
                 };
                 continue;
             };
             count += 1;
             let message = &buffer[..length];
-            match self.execute(command, priority, message, blocked) {
+            match self.execute(priority, message) {
                 Ok(Exit::Command(0)) => {}
-                Ok(_) if self.keep_going => failed.push(Failed {
+                // A command that cannot even start fails for every message.
+                Ok(Exit::Command(_) | Exit::Signal(_)) if self.keep_going => failed.push(Failed {
                     priority,
                     message: message.to_vec(),
                 }),
@@ -88,17 +79,9 @@ impl Task<'_> {
         Ok(Exit::Done)
     }
 
-    fn execute(
-        &self,
-        command: &[OsString],
-        priority: u32,
-        message: &[u8],
-        blocked: &Blocked,
-    ) -> Result<Exit> {
-        let spawn = Spawn::new(command)
-            .map_err(|error: Error| error.hint("--exec -- CMD ARGUMENT…"))?
-            .env("IPC_MQ_NAME", OsStr::from_bytes(self.name.as_bytes()))
-            .env("IPC_MQ_PRIORITY", priority.to_string());
-        super::execute("mq recv", &spawn, Some(message), blocked)
+    fn execute(&self, priority: u32, message: &[u8]) -> Result<Exit> {
+        let spawn = self.spawn.clone();
+        let spawn = spawn.env("IPC_MQ_PRIORITY", priority.to_string());
+        super::execute("mq recv", &spawn, Some(message), self.blocked)
     }
 }

@@ -1,5 +1,8 @@
 //! `ipc mq`: message queues.
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
 use clap::{Args, Subcommand};
 
 use super::context::Context;
@@ -54,7 +57,7 @@ pub(crate) enum Verb {
 }
 
 /// Parses one verb alone; nothing when the word is no verb.
-pub(crate) fn leaf(verb: &str, words: &[std::ffi::OsString]) -> Option<Parsed<Verb>> {
+pub(crate) fn leaf(verb: &str, words: &[OsString]) -> Option<Parsed<Verb>> {
     Some(match verb {
         "create" => leaf::parse(Verb::Create, words),
         "send" => leaf::parse(Verb::Send, words),
@@ -205,6 +208,20 @@ fn answer(context: &mut Context, question: &str, yes: bool) -> anyhow::Result<Ex
         context.out.json(&serde_json::json!({ question: yes }))?;
     }
     Ok(if yes { Exit::Done } else { Exit::No })
+}
+
+/// The command of `recv --exec` and `watch`, told which queue it is for.
+///
+/// The name is the one that an ipc within the command understands: without
+/// its scope, which is handed on beside it where it did not come that way.
+fn spawn_for<'a>(context: &Context, name: &Name, command: &'a [OsString]) -> Result<Spawn<'a>> {
+    let inner = OsStr::from_bytes(context.inner(name));
+    let spawn = Spawn::new(command)?.env("IPC_MQ_NAME", inner);
+    let scope = context.scope.as_str();
+    if std::env::var_os("IPC_SCOPE").unwrap_or_default() == scope {
+        return Ok(spawn);
+    }
+    Ok(spawn.env("IPC_SCOPE", scope))
 }
 
 /// Runs a command to its end; says why, when it could not even start.

@@ -83,7 +83,7 @@ impl Move {
         // There is a message in hand while it waits.
         wait.stop_on_signals()?;
         let most = self.count.map_or(u64::MAX, NonZeroU64::get);
-        let (moved, result) = transfer(&source, &from, &destination, most, &mut wait);
+        let (moved, result) = transfer((&source, &from), &destination, most, &mut wait, &blocked);
         if context.out.is_json() {
             let (source, destination) = (
                 Label::new(context.inner(&from)),
@@ -104,14 +104,17 @@ impl Move {
 
 /// Moves up to `most` messages; says how many it did, and what ended it.
 fn transfer(
-    source: &Queue,
-    from: &Name,
+    (source, from): (&Queue, &Name),
     destination: &Queue,
     most: u64,
     wait: &mut Wait,
+    blocked: &Blocked,
 ) -> (u64, Result<()>) {
     let mut buffer = vec![0; source.geometry().max_size];
     for moved in 0..most {
+        if let Err(error) = blocked.check() {
+            return (moved, Err(error));
+        }
         let (priority, length) = match source.try_receive(&mut buffer) {
             Ok(Some(taken)) => taken,
             Ok(None) => return (moved, Ok(())),

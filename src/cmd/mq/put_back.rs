@@ -12,7 +12,9 @@ use crate::runtime;
 /// Puts a message back at the tail of its priority; else saves and names it;
 /// else, as the last resort, says what it was.
 pub(super) fn put_back(queue: &Queue, name: &Name, priority: u32, message: &[u8]) {
-    if matches!(queue.try_send(priority, message), Ok(true)) {
+    // In a queue that was removed meanwhile nobody would ever find it.
+    let is_there = queue.require_name().is_ok();
+    if is_there && matches!(queue.try_send(priority, message), Ok(true)) {
         return;
     }
     let stem = [b"mq.", name.as_bytes()].concat();

@@ -12,7 +12,9 @@ use super::{OrCreate, Queues};
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::cmd::options::Waiting;
+use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
+use crate::facts::Label;
 use crate::object::mq::Access;
 use crate::process::blocked::Blocked;
 
@@ -34,7 +36,8 @@ Exit status:
   7    the queue was removed while waiting
   8    under --keep-going: some commands failed
   124  the time is over
-  With --exec also the exit code of the command that failed.
+  With --exec also the exit code of the command that failed, or 126 or 127 when
+  it could not be executed or was not found.
 
 See also: mq_overview(7), mq_receive(3), ipc-mq-send(1), ipc-mq-watch(1)";
 
@@ -46,9 +49,10 @@ See also: mq_overview(7), mq_receive(3), ipc-mq-send(1), ipc-mq-watch(1)";
 ///
 /// No message is taken while standard output is known to be bad, and one that could
 /// not be written goes back to the tail of its priority. If it cannot go back it is
-/// saved in the runtime folder and the file is named. Signals that end a process
-/// wait until no message is in hand. SIGKILL does not: a message that ipc had taken
-/// is lost then, so delivery is at most once.
+/// saved in the runtime folder and the file is named. What lies in a pipe counts as
+/// delivered, whether its reader reads it or not. Signals that end a process wait
+/// until no message is in hand; where output is stuck, those in hand go back. SIGKILL
+/// does not wait: a message that ipc had taken is lost then, so delivery is at most once.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Recv {
@@ -85,10 +89,13 @@ pub(crate) struct Recv {
     /// fails, the message goes back to the tail of its priority and ipc ends with
     /// the exit code of CMD.
     #[arg(long, value_name = "CMD", num_args = 0.., allow_hyphen_values = true)]
+    #[arg(add = complete::commands())]
     #[arg(conflicts_with_all = ["newline", "null"])]
     exec: Option<Vec<OsString>>,
 
     /// Go on after a CMD that failed; its message goes back when ipc ends
+    ///
+    /// A CMD that cannot even be started ends ipc all the same.
     #[arg(long, requires = "exec")]
     keep_going: bool,
 
@@ -96,7 +103,7 @@ pub(crate) struct Recv {
     or_create: OrCreate,
 
     /// The command and its arguments, after --exec
-    #[arg(value_name = "CMD", last = true, requires = "exec")]
+    #[arg(value_name = "CMD", last = true, requires = "exec", add = complete::commands())]
     command: Vec<OsString>,
 }
 
@@ -104,24 +111,50 @@ impl Recv {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
         let deadline = self.waiting.deadline();
         let name = context.name(&self.name)?;
+        let command = self.command()?;
         let queue = self.or_create.open(&name, Access::Receive)?;
         let blocked = Blocked::new()?;
         let wait = context.wait(deadline, format!("a message in queue {name}"));
         let wait = wait.letting_in(blocked.former());
         let amount = self.amount();
-        if let Some(exec) = &self.exec {
-            let command = [exec.as_slice(), self.command.as_slice()].concat();
+        if let Some(command) = command {
+            let spawn = super::spawn_for(context, &name, &command)?;
             let task = execution::Task {
                 queue: &queue,
                 name: &name,
+                spawn,
                 keep_going: self.keep_going,
+                blocked: &blocked,
             };
-            return Ok(task.run(&command, amount, wait, &blocked)?);
+            return Ok(task.run(amount, wait)?);
         }
         let form = self.form(context);
-        let mut delivery = Delivery::new(&queue, &name, form, &mut context.out);
+        let label = Label::new(context.inner(&name));
+        let from = (&queue, &name);
+        let mut delivery = Delivery::new(from, label, form, &mut context.out, &blocked);
         let ending = delivery.run(amount, wait)?;
         Ok(ending)
+    }
+
+    /// The command and its arguments, from before and after `--`.
+    fn command(&self) -> Result<Option<Vec<OsString>>> {
+        let Some(exec) = &self.exec else {
+            return Ok(None);
+        };
+        // An option that takes words with hyphens takes the -- as well.
+        let exec = match exec.split_first() {
+            Some((first, rest)) if first == "--" => rest,
+            _ => exec.as_slice(),
+        };
+        let command = [exec, self.command.as_slice()].concat();
+        if command.is_empty() {
+            // Said before a message is taken.
+            return Err(
+                Error::new(ErrorKind::Usage, "--exec needs a command to run")
+                    .hint("--exec -- CMD ARGUMENT…"),
+            );
+        }
+        Ok(Some(command))
     }
 
     fn amount(&self) -> Amount {

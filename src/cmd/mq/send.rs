@@ -13,6 +13,8 @@ use crate::cmd::options::{Source, Waiting};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::facts::Label;
+use crate::name::Name;
+use crate::object::mq::Length::AtLeast;
 use crate::object::mq::{Access, MAX_PRIORITY, Queue};
 use crate::wait::Wait;
 
@@ -81,6 +83,7 @@ impl Send {
         let wait = context.wait(deadline, format!("room in queue {name}"));
         let mut sender = Sender {
             queue: &queue,
+            name: &name,
             priority: self.priority,
             wait,
             sent: 0,
@@ -94,15 +97,19 @@ impl Send {
                 .json(&json!({ "name": label.name, "sent": sent }))?;
         }
         match result {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Exit::No),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if sent > 0 {
+                    context.out.say(format_args!(
+                        "ipc: mq send: {name}: full after {sent} messages that are sent"
+                    ));
+                }
+                Ok(Exit::No)
+            }
             Err(error) if sent > 0 => {
-                let error = error.about(&name);
                 Err(anyhow::Error::new(error)
                     .context(format!("after {sent} messages that are sent")))
             }
-            result => result
-                .map(|()| Exit::Done)
-                .map_err(|error| error.about(&name).into()),
+            result => Ok(result.map(|()| Exit::Done)?),
         }
     }
 
@@ -124,6 +131,7 @@ impl Send {
 
 struct Sender<'a> {
     queue: &'a Queue,
+    name: &'a Name,
     priority: u32,
     wait: Wait,
     sent: u64,
@@ -131,9 +139,15 @@ struct Sender<'a> {
 
 impl Sender<'_> {
     fn send(&mut self, message: &[u8]) -> Result<()> {
-        self.queue.send(self.priority, message, &mut self.wait)?;
+        self.queue
+            .send(self.priority, message, &mut self.wait)
+            .map_err(|error| error.about(self.name))?;
         self.sent += 1;
         Ok(())
+    }
+
+    fn too_long(&self, read: usize) -> Error {
+        self.queue.too_long(AtLeast(read)).about(self.name)
     }
 
     fn send_whole(&mut self, input: &mut dyn Read) -> Result<()> {
@@ -145,8 +159,8 @@ impl Sender<'_> {
             .read_to_end(&mut message)
             .map_err(|refusal| Error::os(refusal).about("input"))?;
         if message.len() as u64 == most {
-            let rest = std::io::copy(input, &mut std::io::sink()).unwrap_or(0);
-            return Err(self.queue.too_long(message.len() + rest as usize));
+            // The rest may never end, so it is not counted.
+            return Err(self.too_long(message.len()));
         }
         self.send(&message)
     }
@@ -174,7 +188,7 @@ impl Sender<'_> {
             buffer.copy_within(start..end, 0);
             filled = end - start;
             if filled == buffer.len() {
-                return Err(self.queue.too_long(filled));
+                return Err(self.too_long(filled));
             }
         }
     }

@@ -1,8 +1,7 @@
 //! `ipc mq watch`.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::num::NonZeroU64;
-use std::os::unix::ffi::OsStrExt;
 
 use clap::Args;
 
@@ -14,7 +13,6 @@ use crate::cmd::context::Context;
 use crate::cmd::options::Waiting;
 use crate::error::{ErrorKind, Result};
 use crate::exit::Exit;
-use crate::name::Name;
 use crate::object::mq::{Access, Queue};
 use crate::process::arrival::Arrival;
 use crate::process::blocked::Blocked;
@@ -66,7 +64,7 @@ pub(crate) struct Watch {
     keep_going: bool,
 
     /// The command and its arguments
-    #[arg(value_name = "CMD", last = true, required = true)]
+    #[arg(value_name = "CMD", last = true, required = true, add = complete::commands())]
     command: Vec<OsString>,
 }
 
@@ -79,7 +77,8 @@ impl Watch {
         let arrival = Arrival::by(NOTICE)?;
         let wait = context.wait(deadline, format!("a message in queue {name}"));
         let wait = wait.letting_in(arrival.mask(blocked.former()));
-        let ending = self.follow(&queue, &name, &arrival, wait, &blocked);
+        let spawn = super::spawn_for(context, &name, &self.command)?;
+        let ending = self.follow(&queue, &spawn, &arrival, wait, &blocked);
         match ending {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Exit::No),
             result => result.map_err(|error| error.about(&name).into()),
@@ -89,7 +88,7 @@ impl Watch {
     fn follow(
         &self,
         queue: &Queue,
-        name: &Name,
+        spawn: &Spawn<'_>,
         arrival: &Arrival,
         mut wait: Wait,
         blocked: &Blocked,
@@ -101,22 +100,19 @@ impl Watch {
             queue.notify(NOTICE)?;
             if queue.depth()? > 0 {
                 ran += 1;
-                match self.execute(name, blocked)? {
+                match super::execute("mq watch", spawn, None, blocked)? {
                     Exit::Command(0) => {}
-                    _ if self.keep_going => failed = true,
+                    // A command that cannot even start fails every time.
+                    Exit::Command(_) | Exit::Signal(_) if self.keep_going => failed = true,
                     ending => return Ok(ending),
                 }
+                // What came meanwhile was passed on to the command; now it is for us.
+                blocked.check()?;
             }
             if ran >= most {
                 return Ok(if failed { Exit::Partly } else { Exit::Done });
             }
             arrival.wait(&mut wait, || queue.require_name())?;
         }
-    }
-
-    fn execute(&self, name: &Name, blocked: &Blocked) -> Result<Exit> {
-        let spawn =
-            Spawn::new(&self.command)?.env("IPC_MQ_NAME", OsStr::from_bytes(name.as_bytes()));
-        super::execute("mq watch", &spawn, None, blocked)
     }
 }

@@ -9,10 +9,13 @@ use super::{Semaphores, open_or_create};
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::cmd::options::{NewMode, Waiting};
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, Result};
 use crate::exit::Exit;
 use crate::facts::Label;
-use crate::object::sem::MAX_VALUE;
+use crate::name::Name;
+use crate::object::sem::{MAX_VALUE, Semaphore};
+use crate::process::blocked::Blocked;
+use crate::wait::Wait;
 
 const MORE: &str = "\
 Examples:
@@ -34,8 +37,8 @@ See also: sem_overview(7), sem_wait(3), ipc-sem-release(1)";
 /// Take units of a semaphore, waiting for them
 ///
 /// A plain POSIX semaphore has no owner: the unit of a process that is killed
-/// before it releases is lost. Where that matters, use a lock with slots, which
-/// frees itself when its owner dies.
+/// before it releases is lost. Where that matters, use flock(1): the kernel frees
+/// its lock when the holder dies.
 ///
 /// Several units are collected one by one; collectors take turns, so that two
 /// of them cannot block each other. A wait that fails gives back what it took,
@@ -69,19 +72,46 @@ impl Acquire {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
         let deadline = self.waiting.deadline();
         let name = context.name(&self.name)?;
+        if context.out.is_json() {
+            context.out.stdout().check()?;
+        }
         let semaphore = open_or_create(&name, self.create, self.mode.mode)?;
         let mut wait = context.wait(deadline, format!("semaphore {name}"));
-        match semaphore.acquire(self.count, &mut wait) {
+        match self.take(&semaphore, &mut wait) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Exit::No),
             result => result.map_err(|error| error.about(&name))?,
         }
-        if context.out.is_json() {
-            let label = Label::new(context.inner(&name));
-            let value = semaphore.value();
-            context
-                .out
-                .json(&json!({ "name": label.name, "acquired": self.count, "value": value }))?;
+        if let Err(undelivered) = self.print(context, &name, &semaphore) {
+            // Who is told of a failure has nothing to release.
+            semaphore.release(self.count)?;
+            return Err(undelivered.into());
         }
         Ok(Exit::Done)
+    }
+
+    /// Takes the units; from then on no signal ends this process, so that its
+    /// exit code is true.
+    fn take(&self, semaphore: &Semaphore, wait: &mut Wait) -> Result<()> {
+        let blocked = Blocked::new()?;
+        if semaphore.try_acquire(self.count) {
+            blocked.for_good();
+            return Ok(());
+        }
+        drop(blocked);
+        semaphore.acquire(self.count, wait)?;
+        // The wait still catches what comes before this.
+        Blocked::new()?.for_good();
+        Ok(())
+    }
+
+    fn print(&self, context: &mut Context, name: &Name, semaphore: &Semaphore) -> Result<()> {
+        if !context.out.is_json() {
+            return Ok(());
+        }
+        let label = Label::new(context.inner(name));
+        context.out.json(&json!({
+            "name": label.name, "acquired": self.count, "value": semaphore.value(),
+        }))?;
+        context.out.flush()
     }
 }

@@ -56,6 +56,9 @@ pub(crate) struct Release {
 impl Release {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
         let name = context.name(&self.name)?;
+        if context.out.is_json() {
+            context.out.stdout().check()?;
+        }
         let semaphore = open_or_create(&name, self.create, self.mode.mode)?;
         let value = semaphore
             .release(self.count)

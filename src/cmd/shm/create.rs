@@ -8,11 +8,11 @@ use serde_json::json;
 
 use crate::backing::Access;
 use crate::cmd::context::Context;
-use crate::cmd::options::{Creation, open_file};
+use crate::cmd::options::{Creation, IfExists, Outcome, open_file};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::name::Name;
-use crate::object::shm::{Allocation, Segment};
+use crate::object::shm::{Allocation, Draft, Segment};
 use crate::size::Size;
 
 const MORE: &str = "\
@@ -62,15 +62,19 @@ pub(crate) struct Create {
 impl Create {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
         let name = context.name(&self.name)?;
+        // Kept between two attempts: a stream can be read only once.
+        let mut draft = None;
         let outcome = self.creation.if_exists.apply(
-            || self.create(&name),
+            || self.create(&name, &mut draft),
             || self.check_existing(&name),
             || Segment::unlink(&name),
         )?;
-        let size = Segment::open(&name, Access::Read).and_then(|segment| segment.size());
         if context.out.is_json() {
             let label = crate::facts::Label::new(context.inner(&name));
-            let size = size.ok();
+            let size = match (outcome, &draft) {
+                (Outcome::Created | Outcome::Replaced, Some(draft)) => draft.size()?,
+                _ => Segment::open(&name, Access::Read)?.size()?,
+            };
             context.out.json(&json!({
                 "kind": "shm", "name": label.name, "result": outcome.word(), "size": size,
             }))?;
@@ -80,18 +84,32 @@ impl Create {
         Ok(Exit::Done)
     }
 
-    fn create(&self, name: &Name) -> Result<()> {
+    fn create(&self, name: &Name, draft: &mut Option<Draft>) -> Result<()> {
+        let draft = match draft {
+            Some(draft) => draft,
+            None => draft.insert(self.draft(name)?),
+        };
+        draft.publish()
+    }
+
+    fn draft(&self, name: &Name) -> Result<Draft> {
         let allocation = if self.sparse {
             Allocation::Sparse
         } else {
             Allocation::Full
         };
         let mode = self.creation.mode.mode;
-        match (&self.from, self.size) {
-            (Some(file), _) => Segment::create_from(name, &mut open_file(file)?, allocation, mode),
-            (None, size) => Segment::create(name, size.map_or(0, |size| size.0), allocation, mode),
+        match &self.from {
+            Some(file) => {
+                if self.creation.if_exists != IfExists::Replace {
+                    // Better told before a long stream is read than after it.
+                    Segment::require_free(name)?;
+                }
+                let known = self.expected_size();
+                Draft::of(name, &mut open_file(file)?, known, 0, allocation, mode)
+            }
+            None => Draft::zeros(name, self.size.map_or(0, |size| size.0), allocation, mode),
         }
-        .map(drop)
     }
 
     fn check_existing(&self, name: &Name) -> Result<()> {

@@ -16,9 +16,15 @@ use crate::cmd::context::Context;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::facts::Label;
+use crate::name::Name;
 use crate::object::shm::Segment;
 use crate::output::payload::Payload;
 use crate::size::Size;
+
+/// Bytes that are shown at a time, whole lines of hexadecimal.
+const CHUNK: usize = 64 << 10;
+/// More than this no reader of JSON takes as one string.
+const MAX_DOCUMENT: u64 = 256 << 20;
 
 const MORE: &str = "\
 Examples:
@@ -32,6 +38,7 @@ Examples:
 Exit status:
   3  there is no such segment
   6  the part asked for reaches beyond the end
+  7  what has the name is no segment, or was cut while it was read
   8  some of several segments could not be read
 
 See also: shm_overview(7), ipc-shm-write(1)";
@@ -85,12 +92,17 @@ impl Read {
     fn print(&self, context: &mut Context, raw: &OsStr) -> Result<()> {
         let name = context.name(raw)?;
         let segment = Segment::open(&name, Access::Read)?;
+        self.print_segment(context, &name, &segment)
+            .map_err(|error| error.or_about(&name))
+    }
+
+    fn print_segment(&self, context: &mut Context, name: &Name, segment: &Segment) -> Result<()> {
         let size = segment.size()?;
-        let range = self.range(size).map_err(|error| error.about(&name))?;
+        let range = self.range(size)?;
         if context.out.is_json() {
-            let bytes = all_of(&segment, range.clone())?;
+            let bytes = all_of(segment, range.clone())?;
             return context.out.json(&Document {
-                label: Label::new(context.inner(&name)),
+                label: Label::new(context.inner(name)),
                 size,
                 offset: range.start,
                 length: bytes.len() as u64,
@@ -98,9 +110,9 @@ impl Read {
             });
         }
         if self.hex || context.out.is_terminal() {
-            return self.print_for_people(context, &segment, range);
+            return self.print_for_people(context, segment, range);
         }
-        context.out.stdout().copy(&segment, range, self.snapshot)
+        context.out.stdout().copy(segment, range, self.snapshot)
     }
 
     fn range(&self, size: u64) -> Result<Range<u64>> {
@@ -123,23 +135,24 @@ impl Read {
         segment: &Segment,
         range: Range<u64>,
     ) -> Result<()> {
-        let mut line = [0; 16];
-        let mut at = range.start;
+        let mut chunk = vec![0; CHUNK];
         let mut text = Vec::new();
+        let mut at = range.start;
         while at < range.end {
-            let wanted = line
-                .len()
-                .min(usize::try_from(range.end - at).unwrap_or(usize::MAX));
-            let length = segment.read_at(&mut line[..wanted], at)?;
-            if length == 0 {
-                break;
-            }
+            let left = usize::try_from(range.end - at).unwrap_or(usize::MAX);
+            let part = &mut chunk[..left.min(CHUNK)];
+            fill(segment, part, at)?;
             if self.hex {
-                context.out.line(hex(at, &line[..length]))?;
+                for (index, line) in part.chunks(16).enumerate() {
+                    context.out.line(hex(at + 16 * index as u64, line))?;
+                }
             } else {
-                text.extend_from_slice(&line[..length]);
+                text.extend_from_slice(part);
+                let rest = text.split_off(whole_characters(&text));
+                context.out.bytes(&text)?;
+                text = rest;
             }
-            at += length as u64;
+            at += part.len() as u64;
         }
         context.out.bytes(&text)
     }
@@ -168,17 +181,40 @@ fn hex(at: u64, bytes: &[u8]) -> String {
 }
 
 fn all_of(segment: &Segment, range: Range<u64>) -> Result<Vec<u8>> {
-    let length = usize::try_from(range.end - range.start).map_err(|_| Error::os(Errno::EFBIG))?;
-    let mut bytes = vec![0; length];
-    let mut filled = 0;
-    while filled < length {
-        match segment.read_at(&mut bytes[filled..], range.start + filled as u64)? {
-            0 => break,
-            more => filled += more,
-        }
+    let length = range.end - range.start;
+    if length > MAX_DOCUMENT {
+        let text = format!(
+            "{length} bytes are too many for one JSON document, {MAX_DOCUMENT} is the most"
+        );
+        let error = Error::os(Errno::EFBIG).saying(text);
+        return Err(error.hint("--offset and --length for a part, or no --json"));
     }
-    bytes.truncate(filled);
+    let mut bytes = vec![0; length as usize];
+    fill(segment, &mut bytes, range.start)?;
     Ok(bytes)
+}
+
+fn fill(segment: &Segment, bytes: &mut [u8], at: u64) -> Result<()> {
+    let mut filled = 0;
+    while filled < bytes.len() {
+        filled += segment.read_at(&mut bytes[filled..], at + filled as u64)?;
+    }
+    Ok(())
+}
+
+/// How far the text goes without a character that is cut off at its end.
+fn whole_characters(text: &[u8]) -> usize {
+    for back in 1..=text.len().min(3) {
+        let length = match text[text.len() - back] {
+            0xc0..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xf7 => 4,
+            0x80..=0xbf => continue,
+            _ => return text.len(),
+        };
+        return text.len() - if length > back { back } else { 0 };
+    }
+    text.len()
 }
 
 #[cfg(test)]
@@ -191,5 +227,19 @@ mod tests {
             hex(16, b"hello\n\x00world"),
             "00000010  68 65 6c 6c 6f 0a 00 77  6f 72 6c 64              |hello..world|"
         );
+    }
+
+    #[test]
+    fn a_character_is_not_cut_between_two_parts() {
+        for (text, whole) in [
+            ("aé".as_bytes(), 3),
+            (b"a\xc3", 1),
+            (b"a\xe6\xbc", 1),
+            (b"a\xf0\x9f\x98", 1),
+            (b"\x80\x80\x80\x80", 4),
+            (b"", 0),
+        ] {
+            assert_eq!(whole_characters(text), whole, "{text:?}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! `ipc shm write`.
 
 use std::ffi::OsString;
+use std::io::Read;
 
 use clap::Args;
 
@@ -15,7 +16,7 @@ use crate::error::{ErrorKind, Result};
 use crate::exit::Exit;
 use crate::facts::Label;
 use crate::name::Name;
-use crate::object::shm::{Allocation, End, Segment};
+use crate::object::shm::{Allocation, Draft, End, Segment};
 use crate::size::Size;
 
 const MORE: &str = "\
@@ -91,30 +92,49 @@ impl Write {
     }
 
     fn write(&self, name: &Name) -> Result<(u64, bool)> {
+        let start = self.offset.0;
+        let mut draft: Option<Draft> = None;
+        // Another process may create or remove the segment between two steps.
         loop {
-            match Segment::open(name, Access::Write) {
-                Ok(segment) => {
-                    let mut source = self.source.open(&self.data)?;
-                    let written = segment.write(&mut source, self.offset.0, self.end());
-                    return written
-                        .map(|count| (count, false))
-                        .map_err(|error| error.about(name));
+            match (Segment::open(name, Access::Write), &draft) {
+                (Ok(segment), Some(draft)) => {
+                    // Somebody else was faster, and the source is already read.
+                    let written = self.put(name, &segment, &mut draft.bytes_from(start)?)?;
+                    return Ok((written, false));
                 }
-                Err(error) if error.kind() != ErrorKind::Missing || !self.create => {
+                (Ok(segment), None) => {
+                    let mut source = self.source.open(&self.data)?;
+                    return Ok((self.put(name, &segment, &mut source)?, false));
+                }
+                (Err(error), _) if error.kind() != ErrorKind::Missing => return Err(error),
+                (Err(error), _) if !self.create => {
                     return Err(error.hint("ipc shm ls shows what there is; --create makes one"));
                 }
-                Err(_) => {}
+                (Err(_), _) => {}
             }
-            let mut source = self.source.open(&self.data)?;
-            let start = self.offset.0;
-            match Segment::create_at(name, &mut source, start, Allocation::Full, self.mode.mode) {
-                // Somebody else was faster. A stream that was read is used up.
-                Err(error)
-                    if error.kind() == ErrorKind::Exists && !self.source.is_stream(&self.data) => {}
+            let draft = match &mut draft {
+                Some(draft) => draft,
+                none => none.insert(self.draft(name)?),
+            };
+            match draft.publish() {
+                Err(error) if error.kind() == ErrorKind::Exists => {}
                 Err(error) => return Err(error),
-                Ok(segment) => return Ok((segment.size()?.saturating_sub(start), true)),
+                Ok(()) => return Ok((draft.size()?.saturating_sub(start), true)),
             }
         }
+    }
+
+    fn put(&self, name: &Name, segment: &Segment, source: &mut dyn Read) -> Result<u64> {
+        segment
+            .write(source, self.offset.0, self.end())
+            .map_err(|error| error.or_about(name))
+    }
+
+    fn draft(&self, name: &Name) -> Result<Draft> {
+        let mut source = self.source.open(&self.data)?;
+        let mode = self.mode.mode;
+        let start = self.offset.0;
+        Draft::of(name, &mut source, None, start, Allocation::Full, mode)
     }
 
     fn end(&self) -> End {

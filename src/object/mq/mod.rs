@@ -45,6 +45,15 @@ pub enum Woken {
     OutputClosed,
 }
 
+/// How long a message is that did not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// This many bytes.
+    Exactly(usize),
+    /// This many were read, and there were more to come.
+    AtLeast(usize),
+}
+
 /// An open message queue.
 ///
 /// Dropping it closes the descriptor; the queue and its messages stay until
@@ -148,7 +157,7 @@ impl Queue {
             Err(refusal) => match Error::os(refusal) {
                 error if error.errno() == Some(Errno::EAGAIN) => Ok(false),
                 error if error.errno() == Some(Errno::EMSGSIZE) => {
-                    Err(self.too_long(message.len()))
+                    Err(self.too_long(Length::Exactly(message.len())))
                 }
                 error => Err(error),
             },
@@ -205,17 +214,20 @@ impl Queue {
     /// # Errors
     /// [`ErrorKind::Limit`] (EBUSY), naming the process that is registered.
     pub fn notify(&self, signal: Signal) -> Result<()> {
-        sys::notify(self.as_fd(), signal).map_err(|errno| {
-            let error = Error::os(errno);
-            match (errno, status::registered(self.as_fd())) {
-                (Errno::EBUSY, Some(Notify { pid, .. })) => error
-                    .saying(format!(
-                        "process {pid} is registered for notification, and only one can be"
-                    ))
-                    .hint("ipc mq wait waits without a registration"),
-                _ => error,
-            }
-        })
+        let Err(errno) = sys::notify(self.as_fd(), signal) else {
+            return Ok(());
+        };
+        let error = Error::os(errno);
+        match (errno, status::registered(self.as_fd())) {
+            // Still registered: something else sent the signal that woke us.
+            (Errno::EBUSY, Some(Notify { pid, .. })) if pid == std::process::id() => Ok(()),
+            (Errno::EBUSY, Some(Notify { pid, .. })) => Err(error
+                .saying(format!(
+                    "process {pid} is registered for notification, and only one can be"
+                ))
+                .hint("ipc mq wait waits without a registration")),
+            _ => Err(error),
+        }
     }
 
     /// Refuses a queue that was removed: nobody can find it to send or take.
@@ -255,10 +267,14 @@ impl Queue {
     }
 
     /// The error for a message of this length, which the queue can never take.
-    pub fn too_long(&self, length: usize) -> Error {
+    pub fn too_long(&self, length: Length) -> Error {
+        let length = match length {
+            Length::Exactly(bytes) => format!("{bytes} bytes"),
+            Length::AtLeast(bytes) => format!("{bytes} bytes or more"),
+        };
         Error::os(Errno::EMSGSIZE)
             .saying(format!(
-                "message is {length} bytes, the queue takes {}",
+                "message is {length}, the queue takes {}",
                 self.geometry.max_size
             ))
             .hint("ipc mq create NAME --max-size BYTES makes a queue for longer ones")

@@ -6,35 +6,37 @@
 //! the letter, so that C and Python programs can sit on the other side. libc's
 //! own `sem_*` is not called: it trusts the file and dies of a bad one.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, fcntl};
-use nix::libc;
-use serde::Serialize;
+use nix::poll::poll;
 
 use crate::backing::{self, Access};
 use crate::deadline::{Deadline, monotonic_now};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
-use crate::facts::{Described, Facts, Label};
 use crate::name::Name;
 use crate::size::Mode;
 use crate::sys::mapping::Mapping;
 use crate::sys::{fault, futex};
 use crate::wait::{RECHECK, Wait};
 
+mod info;
+mod layout;
+mod turn;
+
+pub use info::{SemaphoreInfo, peek};
+
+use layout::{ONE_WAITER, SIZE, value_of};
+use turn::Turn;
+
 /// Largest value, SEM_VALUE_MAX.
 pub const MAX_VALUE: u32 = 0x7fff_ffff;
 
-const SIZE: usize = 32;
-const SHARED: u32 = 128;
-const ONE_WAITER: u64 = 1 << 32;
 /// An open named semaphore.
 ///
 /// Plain POSIX: a unit taken by a process that is killed is lost. Dropping it
@@ -54,6 +56,7 @@ const ONE_WAITER: u64 = 1 << 32;
 #[derive(Debug)]
 pub struct Semaphore {
     file: File,
+    path: PathBuf,
     mapping: Mapping,
 }
 
@@ -70,11 +73,9 @@ impl Semaphore {
                 Error::new(ErrorKind::Usage, format!("a value is at most {MAX_VALUE}")).about(name),
             );
         }
-        let mut bytes = [0; SIZE];
-        bytes[..8].copy_from_slice(&u64::from(value).to_ne_bytes());
-        bytes[8..12].copy_from_slice(&SHARED.to_ne_bytes());
         let published = backing::unnamed(mode).and_then(|file| {
-            file.write_all_at(&bytes, 0).map_err(Error::os)?;
+            file.write_all_at(&layout::new(value), 0)
+                .map_err(Error::os)?;
             backing::publish(&file, &path(name))
         });
         published.map_err(|error| taken(error).about(name))
@@ -90,15 +91,20 @@ impl Semaphore {
     /// for a file that is not a semaphore.
     pub fn open(name: &Name) -> Result<Semaphore> {
         let about = |error: Error| missing(error).about(name);
-        let file = backing::open(&path(name), Access::Write).map_err(about)?;
-        check(&Raw::read(&file).map_err(about)?).map_err(about)?;
-        one_name(&file).map_err(about)?;
+        let path = path(name);
+        let (file, found) = backing::open_and_look(&path, Access::Write).map_err(about)?;
+        layout::read(&file, &found).map_err(about)?;
+        one_name(&file, &found).map_err(about)?;
         let line = format!("ipc: sem: {name}: the file was cut while in use (SIGBUS)\n");
         fault::arm(line, Exit::Broken.code()).map_err(Error::os)?;
         let mapping = Mapping::new(&file, SIZE)
             .map_err(Error::os)
             .map_err(about)?;
-        Ok(Semaphore { file, mapping })
+        Ok(Semaphore {
+            file,
+            path,
+            mapping,
+        })
     }
 
     /// The present value.
@@ -129,20 +135,19 @@ impl Semaphore {
         if wait.deadline() == Deadline::Now {
             return Err(Deadline::Now.passed());
         }
-        if count == 1 {
-            return self.wait_for_one(wait);
-        }
-        let _turn = self.queue_as_collector(wait)?;
+        let _turn = match count {
+            1 => None,
+            _ => Some(Turn::take(&self.file, &self.path, wait)?),
+        };
+        // From here on there is something to take back.
         wait.stop_on_signals()?;
-        for taken in 0..count {
-            if let Err(error) = self.wait_for_one(wait) {
-                if taken > 0 {
-                    self.release(taken)?;
-                }
-                return Err(error);
-            }
+        let mut taken = 0;
+        let result = self.collect(count, &mut taken, wait);
+        if result.is_err() && taken > 0 {
+            // Refused only where others have filled it to the maximum.
+            let _ = self.release(taken);
         }
-        Ok(())
+        result
     }
 
     /// Gives `count` units, wakes as many waiters, and says the new value.
@@ -188,14 +193,21 @@ impl Semaphore {
         Ok(())
     }
 
+    fn collect(&self, count: u32, taken: &mut u32, wait: &mut Wait) -> Result<()> {
+        while *taken < count {
+            self.wait_for_one(wait)?;
+            *taken += 1;
+        }
+        // Whoever asked to stop is told so, and has nothing.
+        wait.interrupted()
+    }
+
     /// One unit, by glibc's protocol: announce, sleep while zero, take and
     /// leave in one step.
     fn wait_for_one(&self, wait: &mut Wait) -> Result<()> {
         if self.try_acquire(1) {
             return Ok(());
         }
-        // From here on there is a count to take back.
-        wait.stop_on_signals()?;
         let word = self.mapping.word64(0);
         word.fetch_add(ONE_WAITER, Ordering::Relaxed);
         loop {
@@ -222,22 +234,12 @@ impl Semaphore {
     }
 
     fn sleep(&self, wait: &mut Wait) -> Result<()> {
-        let found = self.file.metadata().map_err(Error::os)?;
-        if found.nlink() == 0 {
-            return Err(Error::new(ErrorKind::Broken, "was removed while waiting"));
-        }
-        if found.len() < SIZE as u64 {
-            return Err(Error::new(
-                ErrorKind::Broken,
-                "the file was cut while waiting",
-            ));
-        }
+        cut_or_removed(&self.file)?;
         let until = wait.next(Some(RECHECK))?;
-        match futex::wait(self.mapping.word32(0), 0, until) {
-            Err(Errno::EFAULT) => Err(Error::new(
-                ErrorKind::Broken,
-                "the file was cut while waiting",
-            )),
+        // A signal that strikes between that look and the sleep is seen at the
+        // next re-check.
+        match futex::wait(self.mapping.word32(layout::VALUE_OFFSET), 0, until) {
+            Err(Errno::EFAULT) => Err(cut()),
             // Woken, too late to sleep, interrupted or time to look again: look again.
             _ => Ok(()),
         }
@@ -262,182 +264,48 @@ impl Semaphore {
     }
 
     fn wake(&self, count: u32) {
-        futex::wake(self.mapping.word32(0), count);
-    }
-
-    /// Waits for the turn to collect. The kernel drops the turn when the file
-    /// is closed, so also when its holder is killed.
-    fn queue_as_collector(&self, wait: &mut Wait) -> Result<File> {
-        let turn = self.file.try_clone().map_err(Error::os)?;
-        let whole = libc::flock {
-            l_type: libc::F_WRLCK as libc::c_short,
-            l_whence: libc::SEEK_SET as libc::c_short,
-            l_start: 0,
-            l_len: 0,
-            l_pid: 0,
-        };
-        match fcntl(&turn, FcntlArg::F_OFD_SETLK(&whole)) {
-            Ok(_) => return Ok(turn),
-            Err(Errno::EAGAIN | Errno::EACCES) => {}
-            Err(errno) => return Err(Error::os(errno)),
-        }
-        // The kernel's wait knows no deadline, so a thread waits in it; when
-        // the deadline comes first, the process that ends takes it along.
-        let waiting = turn.try_clone().map_err(Error::os)?;
-        let (done, answer) = channel();
-        std::thread::spawn(move || {
-            let result = fcntl(&waiting, FcntlArg::F_OFD_SETLKW(&whole));
-            // Nobody listens any more when the deadline came first.
-            let _ = done.send(result);
-        });
-        loop {
-            let until = wait.next(Some(RECHECK))?.unwrap_or(Duration::MAX);
-            match answer.recv_timeout(until.saturating_sub(monotonic_now())) {
-                Ok(Ok(_)) => return Ok(turn),
-                Ok(Err(errno)) => return Err(Error::os(errno)),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Err(Error::os(Errno::EDEADLK)),
-            }
-        }
+        futex::wake(self.mapping.word32(layout::VALUE_OFFSET), count);
     }
 }
 
-/// What a listing or `stat` shows of a semaphore.
-#[derive(Debug, Clone, Serialize)]
-pub struct SemaphoreInfo {
-    /// Always `sem`.
-    pub kind: &'static str,
-    #[serde(flatten)]
-    /// Its name.
-    pub label: Label,
-    /// `ok`, or what lies there instead of a semaphore.
-    pub status: String,
-    /// Units that can be taken; unknown when it is not a readable semaphore.
-    pub value: Option<u32>,
-    /// Processes that wait. A hint: one that was killed stays counted.
-    pub waiters: Option<u32>,
-    #[serde(flatten)]
-    /// Owner, mode, place and time.
-    pub facts: Facts,
-}
-
-impl SemaphoreInfo {
-    /// Looks at a semaphore, whatever its state, without mapping it.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Missing`].
-    pub fn look(name: &Name) -> Result<SemaphoreInfo> {
-        let path = path(name);
-        let found = backing::look(&path).map_err(|error| missing(error).about(name))?;
-        let raw = backing::open(&path, Access::Read).and_then(|file| Raw::read(&file));
-        let (status, word) = match &raw {
-            _ if !found.is_file() => (backing::kind_of(&found).to_owned(), None),
-            _ if found.len() == 0 => ("empty".to_owned(), None),
-            Err(error) if error.kind() == ErrorKind::Denied => ("unreadable".to_owned(), None),
-            Err(error) => (error.to_string(), None),
-            Ok(raw) if check(raw).is_err() => ("corrupt".to_owned(), None),
-            Ok(raw) if found.nlink() > 1 => ("hard-linked".to_owned(), Some(raw.word)),
-            Ok(raw) => ("ok".to_owned(), Some(raw.word)),
-        };
-        Ok(SemaphoreInfo {
-            kind: "sem",
-            label: Label::new(name.as_bytes()),
-            status,
-            value: word.map(value_of),
-            waiters: word.map(|word| (word >> 32) as u32),
-            facts: Facts::from(&found),
-        })
+/// Refuses to go on with a file that lost its name or its bytes.
+fn cut_or_removed(file: &File) -> Result<()> {
+    let found = file.metadata().map_err(Error::os)?;
+    match () {
+        () if found.nlink() == 0 => Err(removed()),
+        () if found.len() < SIZE as u64 => Err(cut()),
+        () => Ok(()),
     }
 }
 
-impl Described for SemaphoreInfo {
-    fn label(&self) -> &Label {
-        &self.label
-    }
-
-    fn label_mut(&mut self) -> &mut Label {
-        &mut self.label
-    }
-
-    fn facts(&self) -> &Facts {
-        &self.facts
-    }
+fn removed() -> Error {
+    Error::new(ErrorKind::Broken, "was removed while waiting")
 }
 
-/// The value of a semaphore, read without taking part: needs read permission alone.
-///
-/// # Errors
-/// [`ErrorKind::Missing`], [`ErrorKind::Denied`], [`ErrorKind::Broken`].
-pub fn peek(name: &Name) -> Result<u32> {
-    backing::open(&path(name), Access::Read)
-        .and_then(|file| Raw::read(&file))
-        .and_then(|raw| check(&raw).map(|()| value_of(raw.word)))
-        .map_err(|error| missing(error).about(name))
-}
-
-/// The words of the file, as they were at one moment.
-struct Raw {
-    length: u64,
-    word: u64,
-    private: u32,
-}
-
-impl Raw {
-    fn read(file: &File) -> Result<Raw> {
-        let mut bytes = [0; SIZE];
-        let length = file.metadata().map_err(Error::os)?.len();
-        if length == SIZE as u64 {
-            file.read_at(&mut bytes, 0).map_err(Error::os)?;
-        }
-        let word = u64::from_ne_bytes(std::array::from_fn(|i| bytes[i]));
-        let private = u32::from_ne_bytes(std::array::from_fn(|i| bytes[8 + i]));
-        Ok(Raw {
-            length,
-            word,
-            private,
-        })
-    }
-}
-
-fn check(raw: &Raw) -> Result<()> {
-    let broken = |message: String| Err(Error::new(ErrorKind::Broken, message));
-    if raw.length != SIZE as u64 {
-        return broken(format!(
-            "is not a semaphore: {} bytes instead of {SIZE}",
-            raw.length
-        ));
-    }
-    if raw.private != SHARED {
-        return broken(format!(
-            "is not a semaphore: its shared flag is {} instead of {SHARED}",
-            raw.private
-        ));
-    }
-    if value_of(raw.word) > MAX_VALUE {
-        return broken(format!(
-            "is not a semaphore: its value is beyond {MAX_VALUE}"
-        ));
-    }
-    Ok(())
+fn cut() -> Error {
+    Error::new(ErrorKind::Broken, "the file was cut while waiting")
 }
 
 /// Refuses a second hard link, but gives a creator in glibc the moment it
 /// needs: it links the finished file before it unlinks the temporary name.
-fn one_name(file: &File) -> Result<()> {
-    let patience = monotonic_now() + Duration::from_millis(20);
+fn one_name(file: &File, found: &Metadata) -> Result<()> {
+    if found.nlink() == 1 {
+        return Ok(());
+    }
+    // A creator that was preempted in between needs its turn on the processor,
+    // and the kernel tells nobody when it had it.
+    let patience = monotonic_now() + Duration::from_secs(1);
     loop {
-        match backing::require_one_link(file) {
-            Err(error) if monotonic_now() > patience => return Err(error),
-            Err(_) if file.metadata().is_ok_and(|found| found.nlink() > 1) => {
-                std::thread::yield_now()
+        match file.metadata().map_err(Error::os)?.nlink() {
+            // Gone since it was opened: as if it had been opened later.
+            0 => return Err(Error::os(Errno::ENOENT)),
+            1 => return Ok(()),
+            _ if monotonic_now() > patience => return backing::require_one_link(file),
+            _ => {
+                let _ = poll(&mut [], 1_u8);
             }
-            result => return result,
         }
     }
-}
-
-fn value_of(word: u64) -> u32 {
-    word as u32
 }
 
 fn path(name: &Name) -> PathBuf {

@@ -1,0 +1,77 @@
+//! What the errors of segments say, and what they advise.
+
+use nix::errno::Errno;
+
+use crate::backing;
+use crate::error::{Error, ErrorKind};
+use crate::size::Size;
+
+pub(super) fn empty(what: &str) -> Error {
+    Error::new(
+        ErrorKind::Usage,
+        format!("{what}: a segment has at least one byte"),
+    )
+}
+
+/// A refusal to open, look at or remove, in words about segments.
+pub(super) fn explained(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Missing => error
+            .saying("no such segment")
+            .hint("ipc shm ls shows what there is"),
+        ErrorKind::Broken => error.hint("ipc shm stat shows what lies there"),
+        _ => error,
+    }
+}
+
+pub(super) fn taken(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Exists => error
+            .saying("the segment exists already")
+            .hint("--if-exists open takes it as it is, --if-exists replace makes a new one"),
+        _ => error,
+    }
+}
+
+/// A refusal of memory, with the arithmetic.
+pub(super) fn no_space(needed: u64) -> Error {
+    let room = backing::space()
+        .ok()
+        .and_then(|space| space.limit.map(|limit| (space.free, limit)))
+        .map(|(free, all)| format!(", {} free of {}", Size(free), Size(all)))
+        .unwrap_or_default();
+    Error::os(Errno::ENOSPC)
+        .saying(format!(
+            "{needed} bytes more do not fit: {}{room}",
+            backing::DIRECTORY
+        ))
+        .hint(format!(
+            "df {}; --sparse takes memory only as it is used",
+            backing::DIRECTORY
+        ))
+}
+
+/// A refusal to write or to move the end, told apart by its errno.
+pub(super) fn unwritten(refusal: std::io::Error, needed: u64) -> Error {
+    let error = Error::os(refusal);
+    match error.errno() {
+        Some(Errno::ENOSPC) => no_space(needed),
+        Some(Errno::EFBIG) => error
+            .saying("beyond the limit for the size of files of this process (RLIMIT_FSIZE)")
+            .hint("ulimit -f"),
+        _ => error,
+    }
+}
+
+pub(super) fn does_not_fit(size: u64, offset: u64, given: u64, written: u64) -> Error {
+    let so_far = if written > 0 {
+        format!("; {written} are written")
+    } else {
+        String::new()
+    };
+    Error::os(Errno::EFBIG)
+        .saying(format!(
+            "{given} bytes or more at offset {offset} do not fit, the segment has {size}{so_far}"
+        ))
+        .hint("--grow moves the end out, --truncate puts it where the data ends")
+}

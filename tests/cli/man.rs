@@ -1,0 +1,104 @@
+//! `ipc man`.
+
+use crate::sandbox::{Sandbox, has};
+
+#[test]
+fn a_page_has_many_names() {
+    let sb = Sandbox::new();
+    let page = |words: &[&str]| {
+        let run = sb.ipc([&["man", "--roff"], words].concat()).run();
+        let text = String::from_utf8(run.ok().stdout.clone()).unwrap();
+        let heading = text.lines().find(|line| line.starts_with(".TH "));
+        heading.unwrap_or_else(|| panic!("{words:?}: {text}"))[4..]
+            .split(" 20")
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    for words in [&[][..], &["ipc"], &["ipc.1"], &["1", "ipc"], &["1"]] {
+        assert_eq!(page(words), "IPC 1", "{words:?}");
+    }
+    for words in [&["7"][..], &["ipc.7"], &["7", "ipc"]] {
+        assert_eq!(page(words), "IPC 7", "{words:?}");
+    }
+    for words in [
+        &["mq", "recv"][..],
+        &["ipc", "mq", "recv"],
+        &["mq-recv"],
+        &["ipc-mq-recv"],
+        &["ipc-mq-recv.1"],
+        &["1", "ipc-mq-recv"],
+        &["mq", "receive"],
+    ] {
+        assert_eq!(page(words), "IPC\\-MQ\\-RECV 1", "{words:?}");
+    }
+}
+
+#[test]
+fn a_page_that_is_not_there_exits_3() {
+    let sb = Sandbox::new();
+    for words in [
+        &["nope"][..],
+        &["mq", "nope"],
+        &["mq.7"],
+        &["../ipc"],
+        &["mq\x1b"],
+    ] {
+        let run = sb.ipc([&["man"], words].concat()).run();
+        let shown = words.join(" ").replace('\x1b', "\\x1b");
+        run.code(3).stdout("").stderr(&format!(
+            "ipc: man: {shown}: there is no such page\nhint: ipc man --list\n"
+        ));
+    }
+}
+
+#[test]
+fn the_list_has_all_pages() {
+    let sb = Sandbox::new();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/man");
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let lines: String = names.iter().map(|name| format!("{name}\n")).collect();
+    sb.ipc(["man", "--list"]).run().ok().stdout(&lines);
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    if !has("man") {
+        return;
+    }
+    let sb = Sandbox::new();
+    let run = sb.sh("ipc man mq recv | head -n 1").run();
+    let first = String::from_utf8(run.ok().stdout.clone()).unwrap();
+    assert!(first.starts_with("IPC-MQ-RECV(1)"), "{first:?}");
+    assert_eq!(first.lines().count(), 1);
+}
+
+#[test]
+fn a_page_is_shown_by_man() {
+    if !has("man") {
+        return;
+    }
+    let sb = Sandbox::new();
+    let run = sb.ipc(["man", "shm", "create"]).run();
+    let text = String::from_utf8(run.ok().stdout.clone()).unwrap();
+    assert!(
+        text.contains("EXIT STATUS") && !text.contains(".SH"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_page_can_be_read_without_man() {
+    let sb = Sandbox::new();
+    let run = sb.ipc(["man", "mq", "recv"]).env("PATH", sb.folder()).run();
+    let text = String::from_utf8(run.ok().stdout.clone()).unwrap();
+    assert!(text.starts_with("IPC-MQ-RECV(1)\n\nNAME\n"), "{text}");
+    assert!(
+        text.contains("\n       --drain\n              Take what is there and end;"),
+        "{text}"
+    );
+}

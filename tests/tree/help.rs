@@ -1,0 +1,85 @@
+//! The end of a long help, read back into its parts.
+
+/// An example: what is typed, and what it does.
+pub struct Example {
+    pub lines: Vec<String>,
+    pub meaning: String,
+}
+
+/// The parts of `after_long_help`.
+#[derive(Default)]
+pub struct More {
+    pub examples: Vec<Example>,
+    /// Codes with their meaning.
+    pub exits: Vec<(String, String)>,
+    /// What is said of codes beside the list.
+    pub exit_notes: String,
+    /// `mq_overview(7)` and so on.
+    pub see_also: Vec<String>,
+}
+
+impl More {
+    /// Reads the help of a command; whoever has none has empty parts.
+    pub fn of(command: &clap::Command) -> More {
+        let text = command.get_after_long_help().map(ToString::to_string);
+        More::parse(&text.unwrap_or_default())
+    }
+
+    fn parse(text: &str) -> More {
+        let mut more = More::default();
+        let mut section = "";
+        for line in text.lines() {
+            match line.strip_suffix(':') {
+                Some(title) if !line.starts_with(' ') => section = title,
+                _ if line.starts_with("See also: ") => {
+                    let pages = line["See also: ".len()..].split(", ");
+                    more.see_also = pages.map(str::to_owned).collect();
+                }
+                _ if line.is_empty() => {}
+                _ => more.take(section, line),
+            }
+        }
+        more
+    }
+
+    fn take(&mut self, section: &str, line: &str) {
+        let text = line.trim_start();
+        let indent = line.len() - text.len();
+        match section {
+            "Examples" if indent >= 6 => {
+                let example = self.examples.last_mut().expect("an example to explain");
+                example.meaning.push_str(text);
+            }
+            "Examples" => match self.examples.last_mut() {
+                Some(example) if example.meaning.is_empty() => example.lines.push(text.to_owned()),
+                _ => self.examples.push(Example {
+                    lines: vec![text.to_owned()],
+                    meaning: String::new(),
+                }),
+            },
+            "Exit status" => match text.split_once("  ") {
+                Some((code, meaning)) => self
+                    .exits
+                    .push((code.to_owned(), meaning.trim_start().to_owned())),
+                None => {
+                    let gap = if self.exit_notes.is_empty() { "" } else { " " };
+                    self.exit_notes.push_str(gap);
+                    self.exit_notes.push_str(text);
+                }
+            },
+            other => panic!("a help text has a section that is not known: {other:?}, {line:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_long_help_comes_apart() {
+    let more = More::parse(
+        "Examples:\n  ipc a\n      Does it.\n  ipc b\n\nExit status:\n  1  no\n  Or more.\n\nSee also: b(1), c(3)",
+    );
+    assert_eq!(more.examples.len(), 2);
+    assert_eq!(more.examples[0].meaning, "Does it.");
+    assert_eq!(more.exits, [("1".to_owned(), "no".to_owned())]);
+    assert_eq!(more.exit_notes, "Or more.");
+    assert_eq!(more.see_also, ["b(1)", "c(3)"]);
+}

@@ -1,0 +1,106 @@
+//! What surrounds a command: variables and files.
+
+use crate::Spot;
+use crate::roff::{Roff, bold, literal};
+
+/// The section of variables that a command reads or gives on.
+pub fn environment(page: &mut Roff, spot: &Spot) {
+    let mut variables = vec![
+        (
+            "IPC_SCOPE",
+            "What --scope is when not given: goes before every name, with a dot.",
+        ),
+        (
+            "NO_COLOR",
+            "Set to anything but 0: no colour, unless --color always.",
+        ),
+        (
+            "CLICOLOR_FORCE",
+            "Set to anything but 0: colour also where standard output is no terminal.",
+        ),
+    ];
+    if matches!(spot.noun(), None | Some("mq")) {
+        variables.insert(
+            1,
+            (
+                "IPC_RUNTIME_DIR",
+                "The runtime folder: where a message is saved that could neither be delivered nor \
+                 put back. It must belong to you alone. Default: /dev/shm/ipc.run. and your user id.",
+            ),
+        );
+    }
+    match &spot.words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["ipc", "mq", "recv"] => variables.extend([
+            (
+                "IPC_MQ_NAME",
+                "Given to the command of --exec: the name of the queue.",
+            ),
+            (
+                "IPC_MQ_PRIORITY",
+                "Given to the command of --exec: the priority of the message.",
+            ),
+        ]),
+        ["ipc", "mq", "watch"] => variables.push((
+            "IPC_MQ_NAME",
+            "Given to the command: the name of the queue.",
+        )),
+        ["ipc", "completions"] => variables.push((
+            ipc::cli::COMPLETION_VARIABLE,
+            "Set by the scripts when they ask for candidates; not for you to set.",
+        )),
+        _ => {}
+    }
+    page.section("ENVIRONMENT");
+    for (variable, meaning) in variables {
+        page.entry(&bold(variable));
+        page.prose(meaning, &[]);
+    }
+}
+
+/// The section of files that a command has to do with.
+pub fn files(page: &mut Roff, spot: &Spot) {
+    const SEGMENTS: (&str, &str) = ("/dev/shm/NAME", "A shared memory segment: its bytes.");
+    const SEMAPHORES: (&str, &str) = (
+        "/dev/shm/sem.NAME",
+        "A semaphore, in the layout of 64-bit glibc.",
+    );
+    const QUEUES: [(&str, &str); 4] = [
+        (
+            "/dev/mqueue",
+            "Where the mqueue file system is usually mounted. Only listings need it.",
+        ),
+        (
+            "/proc/sys/fs/mqueue/msg_default, msgsize_default",
+            "The geometry of a queue that is created without one.",
+        ),
+        (
+            "/proc/sys/fs/mqueue/msg_max, msgsize_max",
+            "The largest geometry that a user without privileges may ask for.",
+        ),
+        (
+            "/proc/sys/fs/mqueue/queues_max",
+            "How many queues there may be.",
+        ),
+    ];
+    const RUNTIME: (&str, &str) = (
+        "/dev/shm/ipc.run.UID",
+        "The runtime folder of a user, unless IPC_RUNTIME_DIR names another.",
+    );
+    let mut files = match spot.noun() {
+        None => vec![SEGMENTS, SEMAPHORES],
+        Some("shm") => vec![SEGMENTS],
+        Some("sem") => vec![SEMAPHORES],
+        Some("mq") => Vec::new(),
+        Some(_) => return,
+    };
+    if matches!(spot.noun(), None | Some("mq")) {
+        files.extend(QUEUES);
+        files.push(RUNTIME);
+    }
+    page.section("FILES");
+    for (file, meaning) in files {
+        let tag = literal(file).replace("NAME", "\\fINAME\\fR");
+        page.entry(&tag.replace("UID", "\\fIUID\\fR"));
+        page.prose(meaning, &[]);
+    }
+}
