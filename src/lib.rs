@@ -10,16 +10,18 @@
 //! | `cmd` | a folder for each noun, a file for each verb |
 //! | [`output`] | tables, JSON, escaping: the only writer of standard output |
 //! | [`survey`] | which objects there are on this host |
+//! | [`shared`] | values and arrays: what lives inside a mapping and is shared by its contents |
 //! | [`process`] | starting commands, holding signals back |
 //! | [`object`] | shared memory, semaphores, message queues |
 //! | [`backing`], [`runtime`] | files of /dev/shm, and the folder of a user |
-//! | [`accounts`], [`name`], [`size`], [`deadline`], [`wait`], [`error`], [`exit`], [`escape`], [`facts`], [`payload`] | small types, parsed once at the edge |
+//! | [`accounts`], [`name`], [`size`], [`buffer`], [`deadline`], [`wait`], [`error`], [`exit`], [`escape`], [`facts`], [`payload`] | small types, parsed once at the edge |
 //! | [`sys`] | the only unsafe code |
 //!
 //! Linux only; nothing depends on which C library is linked.
 
 pub mod accounts;
 pub mod backing;
+pub mod buffer;
 pub mod cli;
 mod cmd;
 pub mod deadline;

@@ -12,6 +12,7 @@ use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::write;
 
 use super::stdout_descriptor;
+use crate::buffer::Buffer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::shm::Segment;
 use crate::process::blocked::Blocked;
@@ -145,11 +146,11 @@ impl Stdout {
         self.flush()?;
         require_open()?;
         let mut at = range.start;
-        if !snapshot && range.end - range.start > CHUNK as u64 && enlarge_pipe() {
+        if range.end - range.start > CHUNK as u64 && enlarge_pipe() && !snapshot {
             at = hand_over(segment, range.clone())?;
         }
-        let mut chunk =
-            vec![0; usize::try_from(range.end - at).map_or(CHUNK, |left| left.min(CHUNK))];
+        let largest = usize::try_from(range.end - at).map_or(CHUNK, |left| left.min(CHUNK));
+        let mut chunk = Buffer::new(largest);
         while at < range.end {
             let wanted = usize::try_from(range.end - at).map_or(CHUNK, |left| left.min(CHUNK));
             let length = segment.read_at(&mut chunk[..wanted], at)?;

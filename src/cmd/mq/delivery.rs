@@ -100,11 +100,10 @@ impl<'a> Delivery<'a> {
             if amount == Amount::Drain {
                 return Ok(Exit::Done);
             }
-            match self
-                .queue
-                .wait_for_message(Some(stdout_descriptor()), &mut wait)
-            {
-                Ok(Woken::Ready | Woken::OutputClosed) => self.out.stdout().check()?,
+            match self.queue.wait_with_output(stdout_descriptor(), &mut wait) {
+                // The sleep watched the output too, so it is as good as before.
+                Ok(Woken::Ready) => {}
+                Ok(Woken::OutputClosed) => self.out.stdout().check()?,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Exit::No),
                 Err(error) => return Err(error.about(self.name)),
             }

@@ -55,7 +55,7 @@ impl Task<'_> {
                 if amount == Amount::Drain {
                     break;
                 }
-                match self.queue.wait_for_message(None, wait) {
+                match self.queue.wait_for_message(wait) {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Exit::No),
                     result => result.map_err(about)?,
                 };

@@ -46,10 +46,10 @@ impl Wait {
         let name = context.name(&self.name)?;
         let queue = Queue::open(&name, Access::Look)?;
         let mut wait = context.wait(deadline, format!("a message in queue {name}"));
-        match queue.wait_for_message(None, &mut wait) {
+        match queue.wait_for_message(&mut wait) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Exit::No),
             result => result
-                .map(|_| Exit::Done)
+                .map(|()| Exit::Done)
                 .map_err(|error| error.about(&name).into()),
         }
     }

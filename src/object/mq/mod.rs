@@ -39,7 +39,7 @@ pub enum Access {
 /// What ended a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Woken {
-    /// The queue is ready.
+    /// The queue is ready, and the output that was watched is in order.
     Ready,
     /// The reader of the output that was watched is gone.
     OutputClosed,
@@ -194,19 +194,22 @@ impl Queue {
 
     /// Waits until there is a message, and takes nothing.
     ///
-    /// With `output`, also until that pipe has lost its last reader.
-    ///
     /// # Errors
     /// [`ErrorKind::WouldBlock`], [`ErrorKind::TimedOut`].
-    pub fn wait_for_message(
-        &self,
-        output: Option<BorrowedFd<'_>>,
-        wait: &mut Wait,
-    ) -> Result<Woken> {
+    pub fn wait_for_message(&self, wait: &mut Wait) -> Result<()> {
         if self.depth()? > 0 {
-            return Ok(Woken::Ready);
+            return Ok(());
         }
-        self.sleep(PollFlags::POLLIN, output, wait)
+        self.sleep(PollFlags::POLLIN, None, wait).map(drop)
+    }
+
+    /// Waits for a message by a caller that just found none, or until the pipe
+    /// `output` has lost its last reader.
+    ///
+    /// # Errors
+    /// As [`Queue::wait_for_message`].
+    pub fn wait_with_output(&self, output: BorrowedFd<'_>, wait: &mut Wait) -> Result<Woken> {
+        self.sleep(PollFlags::POLLIN, Some(output), wait)
     }
 
     /// Registers for one signal when a message comes to the empty queue.
@@ -245,22 +248,29 @@ impl Queue {
     }
 
     /// Sleeps until the queue is ready for `event`; the caller looks again.
+    ///
+    /// Who streams comes by here for nearly every message, so the name is
+    /// looked for only after a sleep in which nothing happened.
     fn sleep(
         &self,
         event: PollFlags,
         output: Option<BorrowedFd<'_>>,
         wait: &mut Wait,
     ) -> Result<Woken> {
+        // Without an output the second entry repeats the first.
+        let other = output.unwrap_or(self.as_fd());
+        let mut watched = [
+            PollFd::new(self.as_fd(), event),
+            PollFd::new(other, PollFlags::empty()),
+        ];
         loop {
-            self.require_name()?;
             let until = wait.next(Some(RECHECK))?;
             let left = until.map(|moment| moment.saturating_sub(monotonic_now()).into());
-            let mut watched = vec![PollFd::new(self.as_fd(), event)];
-            watched.extend(output.map(|fd| PollFd::new(fd, PollFlags::empty())));
             match ppoll(&mut watched, left, wait.mask()) {
-                Ok(0) | Err(Errno::EINTR) => {}
-                Ok(_) if watched[0].any() == Some(true) => return Ok(Woken::Ready),
-                Ok(_) => return Ok(Woken::OutputClosed),
+                Ok(0) => self.require_name()?,
+                Err(Errno::EINTR) => {}
+                Ok(_) if watched[1].any() == Some(true) => return Ok(Woken::OutputClosed),
+                Ok(_) => return Ok(Woken::Ready),
                 Err(errno) => return Err(Error::os(errno)),
             }
         }

@@ -34,7 +34,7 @@ impl SegmentInfo {
     /// Looks at a segment without opening it: needs no permission on it.
     ///
     /// # Errors
-    /// [`ErrorKind::Missing`].
+    /// [`crate::error::ErrorKind::Missing`].
     pub fn look(name: &Name) -> Result<SegmentInfo> {
         let found = backing::look(&path(name)).map_err(|error| explained(error).about(name))?;
         let status = match backing::kind_of(&found) {

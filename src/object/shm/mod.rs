@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
 
 use crate::backing::{self, Access};
+use crate::buffer::Buffer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::Name;
 use crate::size::Mode;
@@ -151,7 +152,7 @@ impl Segment {
         let found = self.file.metadata().map_err(Error::os)?;
         let size = found.size();
         let is_sparse = found.blocks() * 512 < size;
-        let mut chunk = vec![0; CHUNK];
+        let mut chunk = Buffer::new(CHUNK);
         let (mut at, mut end_now) = (offset, size);
         loop {
             let length = fill_chunk(source, &mut chunk)?;
@@ -252,7 +253,7 @@ impl Segment {
     /// Writes all of the source from `at` on; says where that ended.
     fn fill(&self, source: &mut dyn Read, mut at: u64, allocation: Allocation) -> Result<u64> {
         signal::ignore_size_limit();
-        let mut chunk = vec![0; CHUNK];
+        let mut chunk = Buffer::new(CHUNK);
         loop {
             let length = fill_chunk(source, &mut chunk)?;
             match allocation {
