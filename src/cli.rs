@@ -11,7 +11,7 @@ pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 
 use crate::cmd::context::{Context, ending};
 use crate::cmd::options::Global;
-use crate::cmd::{array, barrier, completions, demo, event, leaf, lock, man, mq, sem, shm, value};
+use crate::cmd::{array, completions, demo, leaf, man, mq, sem, shm, value};
 use crate::escape::{escaped, escaped_text};
 use crate::exit::{Exit, TABLE};
 use crate::name::Scope;
@@ -272,13 +272,13 @@ fn within<V>(parsed: leaf::Parsed<V>, noun: fn(V) -> Noun) -> leaf::Parsed<Noun>
     parsed.map(|(global, verb)| (global, noun(verb)))
 }
 
-/// Parses by the whole tree. Elements of arrays may look like options; when
-/// they do not help, the message is about the words as they were written.
-fn parse_tree(tree: fn() -> clap::Command, words: &[OsString]) -> leaf::Parsed<Noun> {
-    let shielded = array::shielded(words).map(|words| parse_words(tree(), &words));
+/// Parses by a tree. Elements of arrays may look like options; when they do
+/// not help, the message is about the words as they were written.
+fn parse_tree(tree: clap::Command, words: &[OsString]) -> leaf::Parsed<Noun> {
+    let shielded = array::shielded(words).map(|words| parse_words(tree.clone(), &words));
     match shielded {
         Some(Ok(parsed)) => Ok(parsed),
-        _ => parse_words(tree(), words),
+        _ => parse_words(tree, words),
     }
 }
 

@@ -10,6 +10,7 @@
 //! | `cmd` | a folder for each noun, a file for each verb |
 //! | [`output`] | tables, JSON, escaping: the only writer of standard output |
 //! | [`survey`] | which objects there are on this host |
+//! | [`shared`] | values and arrays: what lives inside a mapping and is shared by its contents |
 //! | [`process`] | starting commands, holding signals back |
 //! | [`object`] | shared memory, semaphores, message queues |
 //! | [`backing`], [`runtime`] | files of /dev/shm, and the folder of a user |

@@ -16,7 +16,7 @@ const LAYERS: [&[&str]; 8] = [
     &["object"],
     &[
         "accounts", "backing", "buffer", "deadline", "error", "escape", "exit", "facts", "name",
-        "runtime", "size", "wait",
+        "payload", "runtime", "size", "wait",
     ],
     &["sys"],
 ];

@@ -151,7 +151,12 @@ fn required_alternatives(command: &Command) -> Vec<String> {
     let Some(ContextValue::Strings(missing)) = refusal.get(ContextKind::InvalidArg) else {
         return Vec::new();
     };
-    let is_missing = |argument: &&&Arg| missing.contains(&argument.to_string());
+    // Where it is missing it stands in other brackets than where it may be left out.
+    let bare = |text: &str| text.replace(['<', '>', '[', ']'], "");
+    let is_missing = |argument: &&&Arg| {
+        let own = bare(&argument.to_string());
+        missing.iter().any(|one| bare(one) == own)
+    };
     let first = operands
         .iter()
         .find(is_missing)

@@ -21,7 +21,7 @@ const MORE: &str = "\
 Examples:
   ipc array create hits int64 24
       Makes 24 zeros.
-  ipc array create grid f32 2x3 --from 1 2 3 4 5 -inf
+  ipc array create grid f32 2x3 --from 1 2 3 4 5 -6
       Makes two rows of three.
   cut -d, -f2 prices.csv | ipc array create prices f64 --from-file -
       Makes an array as long as the column.
@@ -57,7 +57,7 @@ pub(crate) struct Create {
     #[arg(value_name = "LENGTH", required_unless_present_any = ["from", "from_file", "bytes"])]
     length: Option<String>,
 
-    /// Take these elements, the last dimension first
+    /// Take these elements, row by row
     #[arg(long, value_name = "VALUE", num_args = 1.., allow_negative_numbers = true)]
     #[arg(value_parser = operand(), conflicts_with_all = ["from_file", "bytes"])]
     from: Vec<OsString>,

@@ -56,7 +56,7 @@ pub(crate) struct Set {
     #[arg(value_name = "INDEX", allow_hyphen_values = true, value_parser = operand())]
     index: OsString,
 
-    /// The values, the last dimension first
+    /// The values, row by row
     #[arg(value_name = "VALUE", allow_negative_numbers = true, value_parser = operand())]
     #[arg(required_unless_present = "from_file", conflicts_with = "from_file")]
     values: Vec<OsString>,

@@ -46,7 +46,7 @@ pub(super) fn own_path(name: &Name) -> Result<PathBuf> {
     .hint(format!("ipc {kind} … {rest}")))
 }
 
-/// The path of a name that a new segment is to have.
+/// The path of a name that a new segment is to have, or a value in one.
 pub(crate) fn new_path(name: &Name) -> Result<PathBuf> {
     name.check_new()?;
     if name.as_bytes().starts_with(b"ipc.") || name.as_bytes().starts_with(b"sem.") {

@@ -3,9 +3,9 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
 
+use super::refusal::{no_space, too_large, unwritten};
 use super::trailer;
 use crate::backing;
 use crate::error::{Error, ErrorKind, Result};
@@ -13,6 +13,7 @@ use crate::shared::element::Element;
 use crate::shared::npy::{DATA, Header};
 use crate::shared::scalar::Scalar;
 use crate::size::Mode;
+use crate::sys::signal;
 
 /// Bytes that are written at a time.
 const CHUNK: usize = 256 << 10;
@@ -43,6 +44,7 @@ pub(super) fn complete(
         None => None,
     };
     let file = backing::unnamed(mode)?;
+    signal::ignore_size_limit();
     if let Some(expected) = expected {
         reserve(&file, total(element, expected)?)?;
     }
@@ -75,24 +77,17 @@ fn total(element: Element, count: usize) -> Result<usize> {
         .ok_or_else(too_large)
 }
 
-fn too_large() -> Error {
-    Error::os(Errno::EFBIG).saying("an array has at most 63 bits of size")
-}
-
 /// Takes the memory now: an error here instead of a crash later.
 fn reserve(file: &File, bytes: usize) -> Result<()> {
     if bytes <= PAGE {
         return Ok(());
     }
     // Asked first: a reservation that must fail would push out what others use.
-    let space = backing::space()?;
-    if space.limit.is_some() && bytes as u64 > space.free {
+    if bytes as u64 > backing::space()?.free {
         return Err(no_space(bytes as u64));
     }
-    fallocate(file, FallocateFlags::empty(), 0, bytes as i64).map_err(|errno| match errno {
-        Errno::ENOSPC => no_space(bytes as u64),
-        errno => Error::os(errno),
-    })
+    fallocate(file, FallocateFlags::empty(), 0, bytes as i64)
+        .map_err(|errno| unwritten(errno.into(), bytes as u64))
 }
 
 /// Writes the elements from [`DATA`] on, and says how many there were.
@@ -164,12 +159,5 @@ fn miscounted(expected: usize, given: usize, more: &str) -> Error {
 
 fn put(file: &File, bytes: &[u8], at: u64) -> Result<()> {
     file.write_all_at(bytes, at)
-        .map_err(|refusal| match Error::os(refusal) {
-            error if error.errno() == Some(Errno::ENOSPC) => no_space(bytes.len() as u64),
-            error => error,
-        })
-}
-
-fn no_space(needed: u64) -> Error {
-    backing::no_space(needed).hint("ipc shm ls shows what is there")
+        .map_err(|refusal| unwritten(refusal, bytes.len() as u64))
 }

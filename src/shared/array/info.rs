@@ -5,13 +5,13 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 
 use serde::Serialize;
 
+use super::refusal::{self, cut};
 use super::trailer::{self, Seen};
-use super::{Family, cut, header_of, path};
+use super::{Family, header_of, path};
 use crate::backing::{self, Access};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Described, Facts, Label};
 use crate::name::Name;
-use crate::object::shm;
 use crate::shared::npy::Header;
 use crate::shared::scalar::Scalar;
 
@@ -64,7 +64,7 @@ impl ArrayInfo {
     /// # Errors
     /// [`ErrorKind::Missing`].
     pub fn look(name: &Name, family: Family) -> Result<ArrayInfo> {
-        let missing = |error| shm::missing(error, family.word()).about(name);
+        let missing = |error| refusal::missing(error, family.word()).about(name);
         let found = backing::look(&path(name)).map_err(missing)?;
         let mut info = ArrayInfo {
             kind: family.word(),

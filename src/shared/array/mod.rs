@@ -45,6 +45,7 @@ use crate::wait::{RECHECK, Wait};
 
 mod create;
 mod info;
+mod refusal;
 mod remove;
 mod trailer;
 mod update;
@@ -55,6 +56,7 @@ pub use create::Contents;
 pub use info::ArrayInfo;
 pub use update::Change;
 
+use refusal::{cut, missing, taken};
 use trailer::Trailer;
 
 /// How often a copy of one moment is tried while others write.
@@ -136,7 +138,7 @@ impl Array {
             let (file, header) = create::complete(element, shape, contents, mode)?;
             backing::publish(&file, &path).map(|()| header)
         });
-        made.map_err(|error| shm::taken(error, "object").about(name))
+        made.map_err(|error| taken(error).about(name))
     }
 
     /// Opens an existing value or array, of ours or of numpy's making.
@@ -145,7 +147,7 @@ impl Array {
     /// [`ErrorKind::Missing`], [`ErrorKind::Denied`], or [`ErrorKind::Broken`]
     /// with the reason.
     pub fn open(name: &Name, family: Family, access: Access) -> Result<Array> {
-        let about = |error: Error| shm::missing(error, family.word()).about(name);
+        let about = |error: Error| missing(error, family.word()).about(name);
         let array = Array::open_any(name, access).map_err(about)?;
         let found = Family::of(&array.header);
         if found == family {
@@ -190,7 +192,7 @@ impl Array {
     pub fn require_like(name: &Name, element: Element, shape: Option<&[usize]>) -> Result<()> {
         let header = backing::open(&path(name), Access::Read)
             .and_then(|file| header_of(&file))
-            .map_err(|error| shm::missing(error, "value or array").about(name))?;
+            .map_err(|error| missing(error, "value or array").about(name))?;
         if header.element == element && shape.is_none_or(|shape| header.shape == shape) {
             return Ok(());
         }
@@ -295,10 +297,6 @@ fn header_of(file: &File) -> Result<Header> {
         }
         result => result,
     }
-}
-
-fn cut() -> Error {
-    Error::new(ErrorKind::Broken, "was cut while in use")
 }
 
 #[cfg(test)]

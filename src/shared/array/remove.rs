@@ -1,10 +1,10 @@
 //! Removing a value or array, and telling those who wait for it.
 
+use super::refusal::missing;
 use super::{Array, Family, info, path};
 use crate::backing::{self, Access};
 use crate::error::{Error, Result};
 use crate::name::Name;
-use crate::object::shm;
 
 impl Array {
     /// Removes the name. Processes that have it open keep it, but waiters of
@@ -28,7 +28,7 @@ impl Array {
 
 fn unlink(name: &Name, families: &[Family]) -> Result<()> {
     let family = families.first().map_or("array", |family| family.word());
-    let about = |error: Error| shm::missing(error, family).about(name);
+    let about = |error: Error| missing(error, family).about(name);
     let file = backing::open(&path(name), Access::Read).map_err(about)?;
     info::require_family(&file, families)
         .map_err(|error| about(error).hint(info::removal_hint(&file)))?;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::{RECHECK, cut};
+use super::RECHECK;
+use super::refusal::cut;
 use crate::error::{Error, ErrorKind, Result};
 use crate::process::identity::pid_namespace;
 use crate::shared::judge::{Verdict, judge};

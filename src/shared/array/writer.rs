@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::process::blocked::Blocked;
 use crate::process::identity::since_boot;
 use crate::shared::owner::{OwnerWord, Stamp};
-use crate::sys::futex;
+use crate::sys::{futex, signal};
 use crate::wait::Wait;
 
 /// The right to change what is wider than a cell; given back when dropped.
@@ -52,6 +52,7 @@ impl Turn<'_> {
         };
         // A signal that ends this process must not tear what it writes.
         let _blocked = Blocked::new()?;
+        signal::ignore_size_limit();
         let generation = trailer.mapping.cell(trailer.at + GENERATION, 8);
         // A writer killed in the middle left it odd, and so it stays until we are done.
         let _ = generation.update(|now| Ok::<u64, Error>(now | 1));
