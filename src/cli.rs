@@ -11,7 +11,7 @@ pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 
 use crate::cmd::context::{Context, ending};
 use crate::cmd::options::Global;
-use crate::cmd::{array, completions, demo, leaf, man, mq, sem, shm, value};
+use crate::cmd::{array, barrier, completions, demo, event, leaf, lock, man, mq, sem, shm, value};
 use crate::escape::{escaped, escaped_text};
 use crate::exit::{Exit, TABLE};
 use crate::name::Scope;
@@ -241,7 +241,7 @@ fn names_run_like(words: &[OsString]) -> bool {
 fn parse(words: &[OsString]) -> leaf::Parsed<Noun> {
     match parse_leaf(words) {
         Some(Ok(parsed)) => Ok(parsed),
-        _ => parse_tree(Cli::command, words).or_else(|_| parse_tree(complete_tree, words)),
+        _ => parse_tree(Cli::command(), words).or_else(|_| parse_tree(complete_tree(), words)),
     }
 }
 
@@ -321,7 +321,7 @@ fn quoting_safely(words: &[OsString], refusal: clap::Error) -> clap::Error {
     if safe == words {
         return refusal;
     }
-    match parse_tree(complete_tree, &safe) {
+    match parse_tree(complete_tree(), &safe) {
         Err(again) if again.use_stderr() => again,
         // Only the bytes themselves are wrong.
         _ => refusal,

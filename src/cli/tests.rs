@@ -84,7 +84,7 @@ fn positionals(verb: &Command, all: bool) -> Vec<String> {
 fn compare(line: &[String]) -> bool {
     let line: Vec<OsString> = line.iter().map(OsString::from).collect();
     let alone = parse_leaf(&line).unwrap_or_else(|| panic!("{line:?} has no parser of its own"));
-    let whole = parse_tree(Cli::command, &line);
+    let whole = parse_tree(Cli::command(), &line);
     match (alone, whole) {
         (Ok(alone), Ok(whole)) => {
             assert_eq!(format!("{alone:?}"), format!("{whole:?}"), "{line:?}");

@@ -12,14 +12,6 @@ pub(super) fn empty(what: &str) -> Error {
     )
 }
 
-/// A refusal because there is nothing under the name.
-pub(crate) fn missing(error: Error, what: &str) -> Error {
-    match error.kind() {
-        ErrorKind::Missing => error.saying(format!("no such {what}")),
-        _ => error,
-    }
-}
-
 /// A refusal to open, look at or remove, in words about segments.
 pub(super) fn explained(error: Error) -> Error {
     match error.kind() {
@@ -27,16 +19,6 @@ pub(super) fn explained(error: Error) -> Error {
             .saying("no such segment")
             .hint("ipc shm ls shows what there is"),
         ErrorKind::Broken => error.hint("ipc shm stat shows what lies there"),
-        _ => error,
-    }
-}
-
-/// A refusal of a new name, in words about what was to have it.
-pub(crate) fn taken(error: Error, what: &str) -> Error {
-    match error.kind() {
-        ErrorKind::Exists => error
-            .saying(format!("the {what} exists already"))
-            .hint("--if-exists open takes it as it is, --if-exists replace makes a new one"),
         _ => error,
     }
 }
@@ -51,13 +33,9 @@ pub(super) fn no_space(needed: u64) -> Error {
 
 /// A refusal to write or to move the end, told apart by its errno.
 pub(super) fn unwritten(refusal: std::io::Error, needed: u64) -> Error {
-    let error = Error::os(refusal);
-    match error.errno() {
-        Some(Errno::ENOSPC) => no_space(needed),
-        Some(Errno::EFBIG) => error
-            .saying("beyond the limit for the size of files of this process (RLIMIT_FSIZE)")
-            .hint("ulimit -f"),
-        _ => error,
+    match backing::unwritten(refusal, needed) {
+        error if error.errno() == Some(Errno::ENOSPC) => no_space(needed),
+        error => error,
     }
 }
 
