@@ -4,13 +4,14 @@ use std::os::fd::AsFd;
 
 use clap::Args;
 use nix::sys::stat::{SFlag, fstat};
-use nix::unistd::getppid;
+use nix::unistd::{getpid, getsid};
 
+use crate::cmd::context::Context;
 use crate::cmd::options::NewMode;
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::Name;
 use crate::output::{stdout_descriptor, tell};
-use crate::process::identity::{Process, is_forked_shell};
+use crate::process::identity::{Process, is_shell_of_one_command, lineage, prints_elsewhere};
 use crate::shared::lock::{Acquired, Geometry, Lock, Request, Want};
 use crate::wait::Wait;
 
@@ -98,25 +99,55 @@ impl Taking {
 /// The owner that was named, else the parent of this process.
 ///
 /// # Errors
-/// [`ErrorKind::Usage`] when the parent is a subshell that is about to end.
+/// [`ErrorKind::Usage`] when the parent is no shell that will go on.
 pub(super) fn owner(named: Option<i32>) -> Result<Process> {
     if let Some(pid) = named {
         return Process::open(pid);
     }
-    let parent = getppid().as_raw();
+    let parent = Process::parent()?;
     let refused = |why: &str| {
         Err(Error::new(ErrorKind::Usage, why)
             .hint("--owner $$ names the shell of the script as the owner"))
     };
-    if parent == 0 {
-        return refused("the parent process lies in another pid namespace and cannot be the owner");
+    let Some(found) = lineage(parent.pid()) else {
+        return Ok(parent);
+    };
+    // Sessions are inherited, and only a leader has chosen its own: with
+    // another than its parent's a process was left to a reaper.
+    let (this, session) = (getpid(), getsid(None).ok());
+    if session.is_some_and(|own| own != this && own.as_raw() != found.session) {
+        return refused("the parent has ended, and process 1 or a reaper stands in its place");
     }
-    let into_pipe = fstat(stdout_descriptor().as_fd())
-        .is_ok_and(|found| SFlag::from_bits_truncate(found.st_mode).contains(SFlag::S_IFIFO));
-    if into_pipe && is_forked_shell(parent) {
-        return refused(
-            "the parent is a subshell that ends with this command, and the lock with it",
-        );
+    let captured = || prints_elsewhere(parent.pid()).unwrap_or_else(prints_into_pipe);
+    if found.is_copy && captured() || !found.is_copy && is_shell_of_one_command(parent.pid()) {
+        return refused("the parent is a shell that ends with this command, and the lock with it");
     }
-    Process::open(parent)
+    Ok(parent)
+}
+
+/// The process whose hold is meant: the parent if it holds the lock, whatever
+/// it is, else as [`owner`] has it.
+///
+/// # Errors
+/// As [`owner`].
+pub(super) fn holder(named: Option<i32>, lock: &Lock) -> Result<Process> {
+    match Process::parent() {
+        Ok(parent) if named.is_none() && lock.hold_of(&parent).is_some() => Ok(parent),
+        _ => owner(named),
+    }
+}
+
+/// Says it when the lock ends with a subshell, which may be sooner than meant.
+pub(super) fn tell_of_subshell(context: &Context, name: &Name, owner: &Process) {
+    if lineage(owner.pid()).is_some_and(|found| found.is_copy) {
+        let pid = owner.pid();
+        context.out.say(format_args!(
+            "ipc: lock: {name}: held by the subshell {pid}, and free when that ends"
+        ));
+    }
+}
+
+fn prints_into_pipe() -> bool {
+    fstat(stdout_descriptor().as_fd())
+        .is_ok_and(|found| SFlag::from_bits_truncate(found.st_mode).contains(SFlag::S_IFIFO))
 }
