@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind};
 use crate::escape::escaped_text;
 use crate::exit::{Exit, TABLE};
 use crate::output::{Output, tell};
-use crate::sys::{signal, startup};
+use crate::sys::{exec, signal, startup};
 
 /// Shared memory, semaphores and message queues for the shell
 ///
@@ -128,6 +128,7 @@ pub fn command() -> clap::Command {
 
 /// Runs the program: parses, dispatches, prints what went wrong.
 pub fn main() -> ExitCode {
+    exec::keep_status_of_children();
     let words: Vec<OsString> = std::env::args_os().collect();
     if std::env::var_os(completions::VARIABLE).is_some() {
         return completions::answer(command);

@@ -7,8 +7,8 @@ use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 
 use crate::sys::startup;
 
-/// Gives the command the signal mask `mask`, and the SIGPIPE disposition and
-/// closed standard descriptors that this process was started with.
+/// Gives the command the signal mask `mask`, and the dispositions of SIGPIPE
+/// and SIGCHLD and the closed standard descriptors that this process was started with.
 ///
 /// A descriptor that `redirected` names was set for the command on purpose
 /// and stays open.
@@ -22,6 +22,10 @@ pub fn as_the_caller(command: &mut Command, mask: SigSet, redirected: &'static [
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None)?;
         // SAFETY: sets a disposition that is no handler.
         unsafe { libc::signal(libc::SIGPIPE, sigpipe) };
+        if startup::was_sigchld_ignored() {
+            // SAFETY: sets a disposition that is no handler.
+            unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+        }
         for fd in 0..=2 {
             if startup::was_closed(fd) && !redirected.contains(&fd) {
                 // SAFETY: in the child this is the /dev/null that Rust's start-up
@@ -34,6 +38,15 @@ pub fn as_the_caller(command: &mut Command, mask: SigSet, redirected: &'static [
     // SAFETY: between fork and exec the closure makes only async-signal-safe
     // calls and allocates nothing.
     unsafe { command.pre_exec(restore) };
+}
+
+/// Lets children be waited for, also by a process that was started with
+/// SIGCHLD ignored: the kernel would throw their status away, and send no signal.
+pub fn keep_status_of_children() {
+    if startup::was_sigchld_ignored() {
+        // SAFETY: sets a disposition that is no handler.
+        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+    }
 }
 
 /// Has the kernel kill the command when this process dies, however it dies.

@@ -1,9 +1,9 @@
 //! What the caller handed over, noted before Rust's own start-up changes it.
 //!
 //! The standard library opens /dev/null on closed descriptors 0 to 2 and
-//! ignores SIGPIPE before `main` runs. Both must be known: a closed standard
-//! output makes a destructive read refuse, and commands are exec'd as the
-//! caller would have exec'd them.
+//! ignores SIGPIPE before `main` runs, and we have to follow our children. All
+//! of that must be known: a closed standard output makes a destructive read
+//! refuse, and commands are exec'd as the caller would have exec'd them.
 
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 /// A bit for each of the descriptors 0 to 2 that was closed.
 static CLOSED: AtomicU8 = AtomicU8::new(0);
 static SIGPIPE_IGNORED: AtomicBool = AtomicBool::new(false);
+static SIGCHLD_IGNORED: AtomicBool = AtomicBool::new(false);
 
 /// Whether descriptor 0, 1 or 2 was closed when the process started.
 pub fn was_closed(fd: RawFd) -> bool {
@@ -20,6 +21,20 @@ pub fn was_closed(fd: RawFd) -> bool {
 /// Whether SIGPIPE was ignored when the process started.
 pub fn was_sigpipe_ignored() -> bool {
     SIGPIPE_IGNORED.load(Ordering::Relaxed)
+}
+
+/// Whether SIGCHLD was ignored when the process started. Children of such a
+/// process leave no status behind.
+pub fn was_sigchld_ignored() -> bool {
+    SIGCHLD_IGNORED.load(Ordering::Relaxed)
+}
+
+fn is_ignored(signal: i32) -> bool {
+    // SAFETY: all zeros is a valid value of this plain C struct.
+    let mut old: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: a null action only asks; `old` is writable and of the right type.
+    unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut old) };
+    old.sa_sigaction == libc::SIG_IGN
 }
 
 extern "C" fn note() {
@@ -35,11 +50,8 @@ extern "C" fn note() {
             CLOSED.fetch_or(1 << entry.fd, Ordering::Relaxed);
         }
     }
-    // SAFETY: all zeros is a valid value of this plain C struct.
-    let mut old: libc::sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: a null action only asks; `old` is writable and of the right type.
-    unsafe { libc::sigaction(libc::SIGPIPE, std::ptr::null(), &raw mut old) };
-    SIGPIPE_IGNORED.store(old.sa_sigaction == libc::SIG_IGN, Ordering::Relaxed);
+    SIGPIPE_IGNORED.store(is_ignored(libc::SIGPIPE), Ordering::Relaxed);
+    SIGCHLD_IGNORED.store(is_ignored(libc::SIGCHLD), Ordering::Relaxed);
 }
 
 #[used]
