@@ -74,15 +74,24 @@ impl Wait {
         Ok(())
     }
 
+    /// Whether a signal asked to stop, since [`Wait::stop_on_signals`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Interrupted`].
+    pub fn require_uninterrupted(&self) -> Result<()> {
+        match self.stop.as_ref().and_then(StopFlag::raised) {
+            Some(signal) => Err(Error::new(ErrorKind::Interrupted(signal), "interrupted")),
+            None => Ok(()),
+        }
+    }
+
     /// The moment to sleep until: the deadline, the notice or the re-check,
     /// whichever is first. Nothing means for ever.
     ///
     /// # Errors
     /// The deadline has passed, or a signal asked to stop.
     pub fn next(&mut self, recheck: Option<Duration>) -> Result<Option<Duration>> {
-        if let Some(signal) = self.stop.as_ref().and_then(StopFlag::raised) {
-            return Err(Error::new(ErrorKind::Interrupted(signal), "interrupted"));
-        }
+        self.require_uninterrupted()?;
         let now = monotonic_now();
         let deadline = match self.deadline {
             Deadline::Never => None,
