@@ -11,8 +11,10 @@ use crate::cmd::options::NewMode;
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::Name;
 use crate::output::{stdout_descriptor, tell};
-use crate::process::identity::{Process, is_shell_of_one_command, lineage, prints_elsewhere};
-use crate::shared::lock::{Acquired, Geometry, Lock, Request, Want};
+use crate::process::identity::{
+    Process, ancestors, is_shell_of_one_command, lineage, prints_elsewhere,
+};
+use crate::shared::lock::{Acquired, Geometry, Holder, Lock, Request, Want};
 use crate::wait::Wait;
 
 /// In which way to take a lock.
@@ -61,6 +63,37 @@ impl Taking {
         }
     }
 
+    /// The hold of an ancestor of this process that the command may run under.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Exists`] when waiting for it would be waiting for oneself:
+    /// it is the hold of a command that waits for this one.
+    pub(super) fn outer_hold(&self, lock: &Lock) -> Result<Option<Holder>> {
+        if lock.geometry() != Geometry::Plain {
+            return Ok(None);
+        }
+        let holders = lock.holders()?;
+        let this = std::process::id().cast_signed();
+        let above = |holder: &Holder| ancestors(this).any(|pid| pid == holder.pid.cast_signed());
+        let Some(outer) = holders.into_iter().find(above) else {
+            return Ok(None);
+        };
+        match outer.mode {
+            "shared" if self.shared && !self.reentrant => Ok(None),
+            "exclusive" if self.reentrant => Ok(Some(outer)),
+            "shared" if self.shared => Ok(Some(outer)),
+            _ if !outer.run && !self.reentrant => Ok(None),
+            mode => {
+                let message = format!(
+                    "process {} holds it ({mode}), and this runs under that hold",
+                    outer.pid
+                );
+                let error = Error::new(ErrorKind::Exists, message);
+                Err(error.hint("--reentrant runs the command under it, unless it wants more"))
+            }
+        }
+    }
+
     /// Takes the lock, and says it when a dead owner left it.
     pub(super) fn take(
         &self,
@@ -84,13 +117,11 @@ impl Taking {
             .acquire(&request, wait)
             .map_err(|error| error.about(name))?;
         if acquired.recovered && !quiet {
-            let owner = acquired
-                .dead_owner
-                .map(|pid| format!(" {pid}"))
-                .unwrap_or_default();
-            tell(format_args!(
-                "ipc: lock: {name}: recovered from dead owner{owner}"
-            ));
+            let from = match acquired.dead_owner {
+                Some(pid) => format!("from dead owner {pid}"),
+                None => "from a hold that was broken".to_owned(),
+            };
+            tell(format_args!("ipc: lock: {name}: recovered {from}"));
         }
         Ok(acquired)
     }
