@@ -213,6 +213,13 @@ impl Page {
         Ok(())
     }
 
+    /// Says that it is about to be removed, or takes that back.
+    pub fn mark_removed(&self, removed: bool) {
+        let Ok(_) = self
+            .word(REMOVED)
+            .update(|_| Ok::<u64, std::convert::Infallible>(removed.into()));
+    }
+
     /// The open file, to be watched.
     pub fn file(&self) -> &File {
         &self.file
@@ -225,7 +232,7 @@ impl Page {
     pub fn unlink(kind: PageKind, name: &Name, sleepers: &[usize]) -> Result<()> {
         let page = Page::open(kind, name).ok();
         if let Some(page) = &page {
-            let _ = page.word(REMOVED).update(|_| Ok::<u64, Error>(1));
+            page.mark_removed(true);
         }
         let unlinked = backing::unlink(&kind.path(name));
         if let Some(page) = &page {

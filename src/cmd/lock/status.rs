@@ -89,6 +89,8 @@ impl Status {
     }
 
     fn answer(&self, context: &mut Context, name: &Name, lock: &Lock) -> anyhow::Result<Exit> {
+        lock.require_this_namespace()
+            .map_err(|error| error.about(name))?;
         let owner = holder(self.owner, lock)?;
         let token = lock.hold_of(&owner).map(|(_, word)| word.stamp().0);
         if context.out.is_json() {
