@@ -12,9 +12,15 @@
 )]
 
 mod sandbox;
+mod shell;
 
 mod demo;
 mod examples;
+mod lock;
+mod lock_faults;
+mod lock_shared;
+mod lock_shells;
+mod lock_show;
 mod mq;
 mod readme;
 mod sem;
