@@ -201,13 +201,20 @@ impl Page {
         self.mapping.word32(offset)
     }
 
-    /// Refuses a page that was removed: its name stands for another, or none.
+    /// Refuses a page that was removed, so that its name stands for another or
+    /// none, or cut: what is behind the end reads as a free lock, or faults.
     ///
     /// # Errors
     /// [`ErrorKind::Broken`].
     pub fn require_present(&self) -> Result<()> {
-        let unlinked = self.file.metadata().map_err(Error::os)?.nlink() == 0;
-        if unlinked || self.word(REMOVED).load() != 0 {
+        let found = self.file.metadata().map_err(Error::os)?;
+        if found.len() != SIZE as u64 {
+            return Err(Error::new(
+                ErrorKind::Broken,
+                "the file was cut while in use",
+            ));
+        }
+        if found.nlink() == 0 || self.word(REMOVED).load() != 0 {
             return Err(Error::new(ErrorKind::Broken, "was removed while waiting"));
         }
         Ok(())

@@ -18,6 +18,8 @@ mod demo;
 mod examples;
 mod lock;
 mod lock_faults;
+mod lock_pages;
+mod lock_run;
 mod lock_shared;
 mod lock_shells;
 mod lock_show;

@@ -96,8 +96,13 @@ impl Lock {
         (0..self.words()).any(|index| {
             let word = self.owner_word(index);
             let dead = |pid| matches!(self.judged(index, word, pid), Ok(Verdict::Dead));
-            let orderly = self.ends_in_order(index, word);
-            word.is_abandoned() || word.owner().is_some_and(|pid| !orderly && dead(pid))
+            let Some(pid) = word.owner() else {
+                return word.is_abandoned();
+            };
+            // A command that took over and has ended has left it in order.
+            let left = !self.ends_in_order(index, word)
+                || self.is_pending(index, word) && word.is_abandoned();
+            left && dead(pid)
         })
     }
 }

@@ -27,6 +27,8 @@ use crate::sys::futex;
 mod acquire;
 mod geometry;
 mod info;
+#[cfg(test)]
+mod noise;
 mod removal;
 #[cfg(test)]
 mod tests;

@@ -8,18 +8,18 @@ use crate::deadline::Deadline;
 use crate::shared::lock::acquire::Want;
 use crate::wait::Wait;
 
-struct Fixture {
-    name: Name,
+pub(super) struct Fixture {
+    pub(super) name: Name,
 }
 
 impl Fixture {
-    fn new(test: &str, geometry: Geometry) -> Fixture {
+    pub(super) fn new(test: &str, geometry: Geometry) -> Fixture {
         let name = Name::parse(format!("unit-{}-{test}", std::process::id()).as_bytes()).unwrap();
         Lock::create(&name, geometry, Mode::default()).unwrap();
         Fixture { name }
     }
 
-    fn lock(&self) -> Lock {
+    pub(super) fn lock(&self) -> Lock {
         Lock::open(&self.name).unwrap()
     }
 }
@@ -31,10 +31,10 @@ impl Drop for Fixture {
 }
 
 /// A process that lives until it is dropped.
-struct Someone(Child);
+pub(super) struct Someone(Child);
 
 impl Someone {
-    fn new() -> Someone {
+    pub(super) fn new() -> Someone {
         Someone(
             Command::new("cat")
                 .stdin(Stdio::piped())
@@ -44,7 +44,7 @@ impl Someone {
         )
     }
 
-    fn process(&self) -> Process {
+    pub(super) fn process(&self) -> Process {
         Process::open(self.0.id() as i32).unwrap()
     }
 
@@ -61,7 +61,7 @@ impl Drop for Someone {
     }
 }
 
-fn take(lock: &Lock, owner: &Process, want: Want) -> Result<Acquired> {
+pub(super) fn take(lock: &Lock, owner: &Process, want: Want) -> Result<Acquired> {
     let request = Request {
         owner,
         want,
