@@ -15,6 +15,7 @@ mod sandbox;
 mod shell;
 
 mod demo;
+mod event;
 mod examples;
 mod lock;
 mod lock_faults;
@@ -23,6 +24,7 @@ mod lock_run;
 mod lock_shared;
 mod lock_shells;
 mod lock_show;
+mod lock_worlds;
 mod mq;
 mod readme;
 mod sem;
