@@ -24,7 +24,7 @@ use crate::sys::signal::{ENDING, see_children_end};
 #[derive(Debug, Clone)]
 pub struct Spawn<'a> {
     command: &'a [OsString],
-    environment: Vec<(&'static str, OsString)>,
+    environment: Vec<(&'static str, Option<OsString>)>,
     dies_with_us: bool,
 }
 
@@ -47,7 +47,15 @@ impl<'a> Spawn<'a> {
     /// Sets a variable in its environment.
     #[must_use]
     pub fn env(mut self, key: &'static str, value: impl AsRef<OsStr>) -> Self {
-        self.environment.push((key, value.as_ref().to_owned()));
+        let value = value.as_ref().to_owned();
+        self.environment.push((key, Some(value)));
+        self
+    }
+
+    /// Takes a variable out of its environment.
+    #[must_use]
+    pub fn without_env(mut self, key: &'static str) -> Self {
+        self.environment.push((key, None));
         self
     }
 
@@ -98,7 +106,12 @@ impl<'a> Spawn<'a> {
             .unwrap_or((&self.command[0], &[]));
         let mut command = Command::new(program);
         command.args(arguments);
-        command.envs(self.environment.iter().map(|(key, value)| (key, value)));
+        for (key, value) in &self.environment {
+            match value {
+                Some(value) => command.env(key, value),
+                None => command.env_remove(key),
+            };
+        }
         if self.dies_with_us {
             exec::dying_with_parent(&mut command);
         }

@@ -7,10 +7,14 @@
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::eventfd::{EfdFlags, EventFd};
 use serde::Serialize;
 
+use crate::deadline::monotonic_now;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Described, Facts, Label};
 use crate::name::Name;
@@ -114,23 +118,41 @@ impl Event {
         if came & SET != 0 {
             return Ok(());
         }
-        let ended = unless.map(|process| Ended::watch(process, Arc::clone(&self.page)));
+        if let Some(process) = unless {
+            return self.wait_unless(came, &process, wait);
+        }
         loop {
             let now = self.page.word(WORDS).load();
-            if now & SET != 0 || now / ONE_MORE != came / ONE_MORE {
+            if has_come(came, now) {
                 return Ok(());
-            }
-            // An event that came before the end counts, so it was asked first.
-            if let Some(process) = ended.as_ref().and_then(Ended::ended) {
-                return Err(Error::new(
-                    ErrorKind::Missing,
-                    format!("process {process} ended first"),
-                ));
             }
             self.page.require_present()?;
             let until = wait.next(Some(RECHECK))?;
             // Woken, or too late to sleep, or time to look again.
             let _ = futex::wait(self.page.sleeper(WORDS), now as u32, until);
+        }
+    }
+
+    /// The same beside a process: its descriptor and what a second thread
+    /// makes of the word are watched together. Both stay readable, so nothing
+    /// that happens before the sleep is slept through.
+    fn wait_unless(&self, came: u64, process: &Process, wait: &mut Wait) -> Result<()> {
+        let bell = Bell::hang(Arc::clone(&self.page), came)?;
+        loop {
+            // Asked in this order an event that came before the end counts.
+            let ended = process.is_dead();
+            if has_come(came, self.page.word(WORDS).load()) {
+                return Ok(());
+            }
+            if ended {
+                return Err(Error::new(
+                    ErrorKind::Missing,
+                    format!("process {} ended first", process.pid()),
+                ));
+            }
+            self.page.require_present()?;
+            let until = wait.next(Some(RECHECK))?;
+            bell.listen(process, until)?;
         }
     }
 
@@ -148,31 +170,66 @@ impl Event {
     }
 }
 
-/// A process whose end is noticed by a thread, which then wakes the sleepers.
-struct Ended {
-    pid: i32,
-    ended: Arc<AtomicBool>,
+/// Whether it was set or pulsed since the word was read as `came`.
+fn has_come(came: u64, now: u64) -> bool {
+    now & SET != 0 || now / ONE_MORE != came / ONE_MORE
 }
 
-impl Ended {
-    fn watch(process: Process, page: Arc<Page>) -> Ended {
-        let ended = Arc::new(AtomicBool::new(process.is_dead()));
-        let watched = Ended {
-            pid: process.pid(),
-            ended: Arc::clone(&ended),
+/// A descriptor that becomes readable when somebody wakes the sleepers of an
+/// event: a futex cannot be polled, so a thread sleeps on it.
+struct Bell {
+    rung: Arc<EventFd>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Bell {
+    fn hang(page: Arc<Page>, came: u64) -> Result<Bell> {
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        let bell = Bell {
+            rung: Arc::new(EventFd::from_flags(flags).map_err(Error::os)?),
+            stop: Arc::default(),
         };
-        // The thread ends with this process: it holds nothing that outlives it.
-        std::thread::spawn(move || {
-            let mut entry = [PollFd::new(process.as_fd(), PollFlags::POLLIN)];
-            while poll(&mut entry, PollTimeout::NONE).is_err() {}
-            ended.store(true, Ordering::Release);
-            futex::wake(page.sleeper(WORDS), u32::MAX);
-        });
-        watched
+        let (rung, stop) = (Arc::clone(&bell.rung), Arc::clone(&bell.stop));
+        let ring = move || {
+            while !stop.load(Ordering::Acquire) {
+                let now = page.word(WORDS).load();
+                if !has_come(came, now) {
+                    let until = monotonic_now().saturating_add(RECHECK);
+                    let _ = futex::wait(page.sleeper(WORDS), now as u32, Some(until));
+                }
+                // The one who listens looks at everything itself.
+                let _ = rung.write(1);
+                if has_come(came, now) {
+                    return;
+                }
+            }
+        };
+        let spawned = std::thread::Builder::new().stack_size(64 << 10).spawn(ring);
+        spawned.map_err(Error::os)?;
+        Ok(bell)
     }
 
-    fn ended(&self) -> Option<i32> {
-        self.ended.load(Ordering::Acquire).then_some(self.pid)
+    /// Sleeps until the bell rings, the process ends or it is time.
+    fn listen(&self, process: &Process, until: Option<Duration>) -> Result<()> {
+        let left = until.map(|moment| moment.saturating_sub(monotonic_now()).into());
+        let mut watched = [
+            PollFd::new(process.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.rung.as_fd(), PollFlags::POLLIN),
+        ];
+        match ppoll(&mut watched, left, None) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(Error::os(errno)),
+        }
+        // Silent again, or silent already.
+        let _ = self.rung.read();
+        Ok(())
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        // The thread sees it within a second; it holds nothing that anybody waits for.
+        self.stop.store(true, Ordering::Release);
     }
 }
 

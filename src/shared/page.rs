@@ -201,16 +201,30 @@ impl Page {
         self.mapping.word32(offset)
     }
 
-    /// Refuses a page that was removed: its name stands for another, or none.
+    /// Refuses a page that was removed, so that its name stands for another or
+    /// none, or cut: what is behind the end reads as a free lock, or faults.
     ///
     /// # Errors
     /// [`ErrorKind::Broken`].
     pub fn require_present(&self) -> Result<()> {
-        let unlinked = self.file.metadata().map_err(Error::os)?.nlink() == 0;
-        if unlinked || self.word(REMOVED).load() != 0 {
+        let found = self.file.metadata().map_err(Error::os)?;
+        if found.len() != SIZE as u64 {
+            return Err(Error::new(
+                ErrorKind::Broken,
+                "the file was cut while in use",
+            ));
+        }
+        if found.nlink() == 0 || self.word(REMOVED).load() != 0 {
             return Err(Error::new(ErrorKind::Broken, "was removed while waiting"));
         }
         Ok(())
+    }
+
+    /// Says that it is about to be removed, or takes that back.
+    pub fn mark_removed(&self, removed: bool) {
+        let Ok(_) = self
+            .word(REMOVED)
+            .update(|_| Ok::<u64, std::convert::Infallible>(removed.into()));
     }
 
     /// The open file, to be watched.
@@ -225,7 +239,7 @@ impl Page {
     pub fn unlink(kind: PageKind, name: &Name, sleepers: &[usize]) -> Result<()> {
         let page = Page::open(kind, name).ok();
         if let Some(page) = &page {
-            let _ = page.word(REMOVED).update(|_| Ok::<u64, Error>(1));
+            page.mark_removed(true);
         }
         let unlinked = backing::unlink(&kind.path(name));
         if let Some(page) = &page {

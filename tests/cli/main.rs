@@ -12,13 +12,23 @@
 )]
 
 mod sandbox;
+mod shell;
 
 mod array;
 mod barrier;
 mod demo;
+mod event;
 mod examples;
 mod grammar;
 mod listing;
+mod lock;
+mod lock_faults;
+mod lock_pages;
+mod lock_run;
+mod lock_shared;
+mod lock_shells;
+mod lock_show;
+mod lock_worlds;
 mod man;
 mod mq;
 mod names;

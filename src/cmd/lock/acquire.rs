@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::Locks;
-use super::taking::{Taking, owner};
+use super::taking::{Taking, owner, tell_of_subshell};
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::cmd::options::Waiting;
@@ -38,7 +38,9 @@ See also: ipc-lock-release(1), ipc-lock-run(1), ipc-lock-status(1), flock(1)";
 /// Take a lock in the name of a process, and print the fencing token
 ///
 /// The owner is the parent process, as a rule the shell, and holds the lock until it
-/// is released or the owner ends, however it ends. The lock is made on first use. Each
+/// is released or the owner ends, however it ends. A subshell whose output is captured,
+/// as in $(...), is refused, since it ends at once; of another one it is said that the
+/// lock ends with it. The lock is made on first use. Each
 /// later holder has a larger token: a resource that remembers the largest it has seen
 /// can refuse one that lost its lock while it was stopped.
 #[derive(Debug, Args)]
@@ -89,6 +91,9 @@ impl Acquire {
             // It was won a moment ago, so it can be given back.
             let _ = lock.release(&owner);
             return Err(error.into());
+        }
+        if self.owner.is_none() {
+            tell_of_subshell(context, &name, &owner);
         }
         Ok(Exit::Done)
     }

@@ -41,20 +41,23 @@ impl Break {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
         let name = context.name(&self.name)?;
         let lock = Lock::open(&name)?;
-        let holders = lock.holders()?;
-        let broken = lock.break_holds();
+        let broken = lock.break_holds()?;
         if context.out.is_json() {
             let label = Label::new(context.inner(&name));
             context
                 .out
-                .json(&json!({ "name": label.name, "broken": broken, "holders": holders }))?;
+                .json(&json!({ "name": label.name, "broken": broken.len(), "holders": broken }))?;
         } else {
-            for holder in &holders {
+            for holder in &broken {
                 context
                     .out
                     .say(format_args!("{name}: taken from process {}", holder.pid));
             }
         }
-        Ok(if broken > 0 { Exit::Done } else { Exit::No })
+        Ok(if broken.is_empty() {
+            Exit::No
+        } else {
+            Exit::Done
+        })
     }
 }

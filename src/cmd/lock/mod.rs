@@ -6,7 +6,7 @@ use super::context::Context;
 use super::kind::Kind;
 use super::leaf::{self, Parsed};
 use crate::backing;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::exit::Exit;
 use crate::name::{Name, Scope};
 use crate::output::table::{Column, MODE, MODIFIED, OWNER, Show};
@@ -123,16 +123,7 @@ impl Kind for Locks {
     }
 
     fn unlink(name: &Name) -> Result<()> {
-        let holders = Lock::look(name)
-            .and_then(|lock| lock.holders())
-            .unwrap_or_default();
-        if let Some(holder) = holders.first() {
-            let message = format!("is held by process {}", holder.pid);
-            return Err(Error::new(ErrorKind::WouldBlock, message)
-                .about(name)
-                .hint("--force removes it from under its holder"));
-        }
-        Lock::unlink(name)
+        Lock::unlink_unheld(name).map_err(|error| error.about(name))
     }
 
     fn describe(info: &LockInfo) -> String {

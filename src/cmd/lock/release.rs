@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::Locks;
-use super::taking::owner;
+use super::taking::holder;
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::error::ErrorKind;
@@ -46,7 +46,7 @@ impl Release {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
         let name = context.name(&self.name)?;
         let lock = Lock::open(&name)?;
-        let owner = owner(self.owner)?;
+        let owner = holder(self.owner, &lock)?;
         if let Err(error) = lock.release(&owner) {
             let error = error.about(&name);
             if error.kind() != ErrorKind::WouldBlock {

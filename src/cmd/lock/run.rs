@@ -10,7 +10,9 @@ use super::taking::Taking;
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::cmd::options::{Conflict, Waiting};
+use crate::error::Result;
 use crate::exit::Exit;
+use crate::name::Name;
 use crate::process::identity::Process;
 use crate::process::spawn::Spawn;
 
@@ -37,6 +39,10 @@ See also: ipc-lock-acquire(1), flock(1)";
 /// there is no process in between, signals and job control reach it by themselves, and
 /// nothing is inherited by what it starts. When it ends, however it ends, the lock is
 /// free. A command that puts itself into the background gives the lock up at once.
+///
+/// A command that runs under this lock and would run another one under it is refused,
+/// since both would wait for ever; with --reentrant the inner one runs under the hold
+/// of the outer one, or of the shell that acquired it.
 ///
 /// The token is in IPC_LOCK_TOKEN and the name in IPC_LOCK_NAME; IPC_LOCK_RECOVERED is 1
 /// when the last owner died while it held.
@@ -67,6 +73,11 @@ impl Run {
         let name = context.name(&self.name)?;
         let owner = Process::open(std::process::id().cast_signed())?;
         let lock = self.taking.open(&name)?;
+        if let Some(outer) = self.taking.outer_hold(&lock).map_err(|e| e.about(&name))? {
+            // The command runs under the hold that is there.
+            let spawn = self.spawn(context, &name, outer.token)?;
+            return context.explain_start(&spawn.name(), spawn.exec()?);
+        }
         let mut wait = context.wait_for_lock(deadline, &lock, &name);
         let taken = self
             .taking
@@ -76,15 +87,22 @@ impl Run {
             Ok(acquired) => acquired,
         };
         lock.mark_as_run(&acquired);
-        let mut spawn = Spawn::new(&self.command)?
-            .env("IPC_LOCK_NAME", OsStr::from_bytes(context.inner(&name)))
-            .env("IPC_LOCK_TOKEN", acquired.token().0.to_string());
+        let mut spawn = self.spawn(context, &name, acquired.token().0)?;
         if acquired.recovered {
             spawn = spawn.env("IPC_LOCK_RECOVERED", "1");
         }
         // Returns only when the command could not be started.
         let ending = spawn.exec();
-        lock.release(&owner)?;
+        // One that was broken meanwhile needs no release.
+        let _ = lock.release(&owner);
         context.explain_start(&spawn.name(), ending?)
+    }
+
+    fn spawn(&self, context: &Context, name: &Name, token: u64) -> Result<Spawn<'_>> {
+        Ok(Spawn::new(&self.command)?
+            .env("IPC_LOCK_NAME", OsStr::from_bytes(context.inner(name)))
+            .env("IPC_LOCK_TOKEN", token.to_string())
+            // What an outer lock met is not what this one met.
+            .without_env("IPC_LOCK_RECOVERED"))
     }
 }

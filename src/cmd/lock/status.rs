@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::Locks;
-use super::taking::owner;
+use super::taking::holder;
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::error::Result;
@@ -89,7 +89,9 @@ impl Status {
     }
 
     fn answer(&self, context: &mut Context, name: &Name, lock: &Lock) -> anyhow::Result<Exit> {
-        let owner = owner(self.owner)?;
+        lock.require_this_namespace()
+            .map_err(|error| error.about(name))?;
+        let owner = holder(self.owner, lock)?;
         let token = lock.hold_of(&owner).map(|(_, word)| word.stamp().0);
         if context.out.is_json() {
             let label = Label::new(context.inner(name));

@@ -3,11 +3,13 @@
 use std::ffi::OsString;
 
 use clap::Args;
+use serde_json::json;
 
 use super::Locks;
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::exit::Exit;
+use crate::facts::Label;
 use crate::shared::lock::Lock;
 use crate::shared::owner::Stamp;
 
@@ -42,11 +44,11 @@ pub(crate) struct Verify {
 impl Verify {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
         let name = context.name(&self.name)?;
-        let held = Lock::look(&name)?.verify(Stamp(self.token));
+        let held = Lock::look(&name)?.verify(Stamp(self.token))?;
         if context.out.is_json() {
-            context
-                .out
-                .json(&serde_json::json!({ "token": self.token, "held": held }))?;
+            let label = Label::new(context.inner(&name));
+            let document = json!({ "name": label.name, "token": self.token, "held": held });
+            context.out.json(&document)?;
         }
         Ok(if held { Exit::Done } else { Exit::No })
     }

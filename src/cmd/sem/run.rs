@@ -72,11 +72,19 @@ impl Run {
         let name = context.name(&self.name)?;
         let semaphore = open_or_create(&name, self.create, self.mode.mode)?;
         let mut wait = context.wait(deadline, format!("semaphore {name}"));
+        // A unit that was taken must not be lost on the way to the command: a
+        // signal is noted, and strikes when there is nothing to give back.
+        wait.stop_on_signals()?;
         if let Err(error) = semaphore.acquire(self.count, &mut wait) {
             return self.conflict.or_fail(context, error.about(&name));
         }
-        // From here on there is a unit to give back: signals wait for that.
         let blocked = Blocked::new()?;
+        if let Err(interrupted) = wait.interrupted() {
+            semaphore.release(self.count)?;
+            return Err(interrupted.into());
+        }
+        // Its handlers would swallow what strikes after the command.
+        drop(wait);
         let spawn = Spawn::new(&self.command)?.dying_with_us();
         let ending = spawn.run(None, &blocked);
         semaphore

@@ -8,7 +8,7 @@ use super::{GATE, Geometry, Lock, READERS, SEQUENCE, described, now, owner_at, s
 use crate::error::{Error, ErrorKind, Result};
 use crate::process::identity::Process;
 use crate::shared::judge::Verdict;
-use crate::shared::owner::{OwnerWord, Side, Stamp};
+use crate::shared::owner::{MAX_PID, OwnerWord, Side, Stamp};
 use crate::sys::futex;
 use crate::wait::{RECHECK, Wait};
 
@@ -72,18 +72,21 @@ impl Lock {
     ///
     /// # Errors
     /// [`ErrorKind::Exists`] when the owner holds it already and it is not
-    /// re-entrant; [`ErrorKind::WouldBlock`], [`ErrorKind::TimedOut`];
+    /// re-entrant, or holds it shared and wants it alone, or the lock has slots
+    /// and is wanted shared; [`ErrorKind::Missing`] when the owner has ended, or
+    /// ends while this waits for it; [`ErrorKind::WouldBlock`], [`ErrorKind::TimedOut`];
     /// [`ErrorKind::Broken`] when it was removed, or abandoned and not to be
     /// recovered; [`ErrorKind::Limit`] in another pid namespace than its own.
     pub fn acquire(&self, request: &Request<'_>, wait: &mut Wait) -> Result<Acquired> {
         self.page.require_this_namespace()?;
+        require_alive(request.owner)?;
         if let Some((index, word)) = self.hold_of(request.owner) {
             return self.again(index, word, request);
         }
         match (self.geometry, request.want) {
-            (Geometry::Slots(_), Want::Shared) => Err(Error::new(
-                ErrorKind::Usage,
-                "a lock with slots has no readers",
+            (Geometry::Slots(count), Want::Shared) => Err(Error::new(
+                ErrorKind::Exists,
+                format!("the lock has {count} slots, and so no readers"),
             )),
             (Geometry::Slots(count), Want::Exclusive) => {
                 self.take_any(0..count as usize, request, wait)
@@ -104,15 +107,21 @@ impl Lock {
                 Error::new(ErrorKind::Exists, message).hint("--reentrant takes it once more")
             );
         }
-        let side = self.side(index);
-        let counts = side.stamp() == word.stamp();
-        let depth = if counts { side.depth().max(1) } else { 1 };
-        let deeper = if counts {
-            side.with_depth(depth + 1)
-        } else {
-            Side::new(word.stamp(), 2)
+        if self.is_reader(index) && request.want == Want::Exclusive {
+            return Err(
+                Error::new(ErrorKind::Exists, "its owner holds it shared, not alone")
+                    .hint("release it first; others may write before it is taken again"),
+            );
+        }
+        let deeper = |now: u64| match Side(now) {
+            side if side.stamp() != word.stamp() => Ok(Side::new(word.stamp(), 2).0),
+            side if side.depth() == MAX_PID => Err(Error::new(
+                ErrorKind::Limit,
+                format!("it was taken {MAX_PID} times over"),
+            )),
+            side => Ok(side.with_depth(side.depth().max(1) + 1).0),
         };
-        self.exchange(side_at(index), side.0, deeper.0);
+        self.page.word(side_at(index)).update(deeper)?;
         Ok(Acquired {
             index,
             word,
@@ -139,7 +148,7 @@ impl Lock {
                     Attempt::Busy(obstacle) => obstacles.push(obstacle),
                 }
             }
-            self.sleep(SEQUENCE, sequence, obstacles, wait)?;
+            self.sleep(SEQUENCE, sequence, obstacles, request.owner, wait)?;
         }
     }
 
@@ -155,11 +164,11 @@ impl Lock {
                 Attempt::Won(word) => break word,
                 Attempt::Busy(obstacle) => {
                     let seen = obstacle.word.futex();
-                    self.sleep(owner_at(GATE), seen, vec![obstacle], wait)?;
+                    self.sleep(owner_at(GATE), seen, vec![obstacle], request.owner, wait)?;
                 }
             }
         };
-        if let Err(error) = self.wait_for_readers(wait) {
+        if let Err(error) = self.wait_for_readers(request.owner, wait) {
             self.change(GATE, pending, self.given_up(pending));
             return Err(error);
         }
@@ -184,14 +193,14 @@ impl Lock {
         }
     }
 
-    fn wait_for_readers(&self, wait: &mut Wait) -> Result<()> {
+    fn wait_for_readers(&self, owner: &Process, wait: &mut Wait) -> Result<()> {
         loop {
             let sequence = self.page.word(SEQUENCE).load() as u32;
             let mut obstacles = Vec::new();
             for index in 1..=READERS {
                 let word = self.owner_word(index);
-                let Some(owner) = word.owner() else { continue };
-                match self.judged(index, word, owner)? {
+                let Some(reader) = word.owner() else { continue };
+                match self.judged(index, word, reader)? {
                     Verdict::Dead => drop(self.free_dead(index, word)),
                     Verdict::Alive(process) => obstacles.push(Obstacle {
                         index,
@@ -203,7 +212,7 @@ impl Lock {
             if obstacles.is_empty() {
                 return Ok(());
             }
-            self.sleep(SEQUENCE, sequence, obstacles, wait)?;
+            self.sleep(SEQUENCE, sequence, obstacles, owner, wait)?;
         }
     }
 
@@ -211,7 +220,7 @@ impl Lock {
     fn take_as_reader(&self, request: &Request<'_>, wait: &mut Wait) -> Result<Acquired> {
         let mut dead = None;
         loop {
-            self.wait_for_gate(&mut dead, wait)?;
+            self.wait_for_gate(request, &mut dead, wait)?;
             let acquired = self.take_any(1..READERS + 1, request, wait)?;
             // The slot is taken before the gate is looked at, as a writer takes
             // the gate before it looks at the slots: one of both sees the other.
@@ -229,10 +238,19 @@ impl Lock {
         }
     }
 
-    fn wait_for_gate(&self, dead: &mut Option<u32>, wait: &mut Wait) -> Result<()> {
+    fn wait_for_gate(
+        &self,
+        request: &Request<'_>,
+        dead: &mut Option<u32>,
+        wait: &mut Wait,
+    ) -> Result<()> {
         loop {
             let word = self.owner_word(GATE);
             let Some(owner) = word.owner() else {
+                if word.is_abandoned() && !request.recover {
+                    return Err(not_recovered());
+                }
+                *dead = self.died_with(GATE, word).or(*dead);
                 return Ok(());
             };
             match self.judged(GATE, word, owner)? {
@@ -243,7 +261,13 @@ impl Lock {
                         word,
                         process,
                     };
-                    self.sleep(owner_at(GATE), word.futex(), vec![obstacle], wait)?;
+                    self.sleep(
+                        owner_at(GATE),
+                        word.futex(),
+                        vec![obstacle],
+                        request.owner,
+                        wait,
+                    )?;
                 }
             }
         }
@@ -276,11 +300,9 @@ impl Lock {
                 continue;
             }
             if word.is_abandoned() && !recover {
-                return Err(
-                    Error::new(ErrorKind::Broken, "its owner died while it held")
-                        .hint("without --no-recover it is taken over"),
-                );
+                return Err(not_recovered());
             }
+            *dead = self.died_with(index, word).or(*dead);
             let mine = word.acquired(now(), owner.pid().cast_unsigned());
             if let Some(side) = side
                 && !self.exchange(side_at(index), former.0, side(mine.stamp()).0)
@@ -316,10 +338,14 @@ impl Lock {
     ) -> Result<Acquired> {
         if owner.is_dead() {
             self.change(index, word, word.abandoned());
-            return Err(Error::new(
-                ErrorKind::Missing,
-                format!("its owner, process {}, has ended", owner.pid()),
-            ));
+            return Err(has_ended(owner));
+        }
+        // Looked at after the word was won, as rm looks at the words after it
+        // has marked the lock: one of both sees the other.
+        fence(Ordering::SeqCst);
+        if let Err(removed) = self.page.require_present() {
+            self.change(index, word, self.given_up(word));
+            return Err(removed);
         }
         Ok(Acquired {
             index,
@@ -336,15 +362,35 @@ impl Lock {
         offset: usize,
         seen: u32,
         obstacles: Vec<Obstacle>,
+        owner: &Process,
         wait: &mut Wait,
     ) -> Result<()> {
         self.page.require_present()?;
+        // Who waits for a process that has ended waits for nobody.
+        require_alive(owner)?;
         let until = wait.next(Some(RECHECK))?;
-        let _watch = Watch::start(self, obstacles);
+        let _watch = Watch::start(self, obstacles, owner);
         // Woken, or too late to sleep, or time to look again.
         let _ = futex::wait(self.page.sleeper(offset), seen, until);
         Ok(())
     }
+}
+
+fn require_alive(owner: &Process) -> Result<()> {
+    if owner.is_dead() {
+        return Err(has_ended(owner));
+    }
+    Ok(())
+}
+
+fn has_ended(owner: &Process) -> Error {
+    let message = format!("its owner, process {}, has ended", owner.pid());
+    Error::new(ErrorKind::Missing, message)
+}
+
+fn not_recovered() -> Error {
+    Error::new(ErrorKind::Broken, "its owner died while it held")
+        .hint("without --no-recover it is taken over")
 }
 
 fn pending_side(stamp: Stamp) -> Side {

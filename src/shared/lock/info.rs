@@ -5,21 +5,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use super::{GATE, Geometry, Lock};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::facts::{Described, Facts, Label};
 use crate::name::Name;
 use crate::process::identity::{command_of, since_boot};
 use crate::shared::judge::Verdict;
+use crate::shared::owner::{OwnerWord, Side};
 use crate::shared::page::{Page, PageKind};
 
-/// A process that holds a lock, or waits at its gate for readers to leave.
+/// A process that holds a lock. A writer that waits for readers is none yet.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Holder {
     /// The owner.
     pub pid: u32,
     /// Its command line, where it can be read.
     pub command: Option<String>,
-    /// `exclusive`, `shared`, `slot`, or `pending` for a writer that waits for readers.
+    /// `exclusive`, `shared` or `slot`.
     pub mode: &'static str,
     /// Whether the hold ends with a command that ipc ran.
     pub run: bool,
@@ -61,29 +62,33 @@ impl Lock {
         let mut holders = Vec::new();
         for index in 0..self.words() {
             let word = self.owner_word(index);
-            let Some(pid) = word.owner() else { continue };
-            if matches!(self.judged(index, word, pid)?, Verdict::Dead) {
-                continue;
+            if self.lives(index, word)? {
+                holders.extend(self.holder(index, word));
             }
-            let side = self.side(index);
-            let counts = side.stamp() == word.stamp();
-            let mode = match self.geometry {
-                _ if self.is_pending(index, word) => "pending",
-                Geometry::Slots(_) => "slot",
-                Geometry::Plain if index == GATE => "exclusive",
-                Geometry::Plain => "shared",
-            };
-            holders.push(Holder {
-                pid,
-                command: command_of(pid.cast_signed()),
-                mode,
-                run: counts && side.is_run(),
-                token: word.stamp().0,
-                since: wall_clock(word.stamp().since_boot()),
-                depth: if counts { side.depth().max(1) } else { 1 },
-            });
         }
         Ok(holders)
+    }
+
+    /// What is known of the hold in a word.
+    pub(super) fn holder(&self, index: usize, word: OwnerWord) -> Option<Holder> {
+        let pid = word.owner()?;
+        let side = Some(self.side(index)).filter(|side| side.stamp() == word.stamp());
+        let mode = match self.geometry {
+            Geometry::Slots(_) => "slot",
+            Geometry::Plain if index == GATE => "exclusive",
+            Geometry::Plain => "shared",
+        };
+        // In another namespace the number is that of somebody else.
+        let known = self.require_this_namespace().is_ok();
+        Some(Holder {
+            pid,
+            command: known.then(|| command_of(pid.cast_signed())).flatten(),
+            mode,
+            run: side.is_some_and(Side::is_run),
+            token: word.stamp().0,
+            since: wall_clock(word.stamp().since_boot()),
+            depth: side.map_or(1, |side| side.depth().max(1)),
+        })
     }
 
     /// Whether a former owner died while it held, and nobody has put that in order.
@@ -91,8 +96,13 @@ impl Lock {
         (0..self.words()).any(|index| {
             let word = self.owner_word(index);
             let dead = |pid| matches!(self.judged(index, word, pid), Ok(Verdict::Dead));
-            let orderly = self.ends_in_order(index, word);
-            word.is_abandoned() || word.owner().is_some_and(|pid| !orderly && dead(pid))
+            let Some(pid) = word.owner() else {
+                return word.is_abandoned();
+            };
+            // A command that took over and has ended has left it in order.
+            let left = !self.ends_in_order(index, word)
+                || self.is_pending(index, word) && word.is_abandoned();
+            left && dead(pid)
         })
     }
 }
@@ -103,19 +113,21 @@ impl LockInfo {
     /// # Errors
     /// [`crate::error::ErrorKind::Missing`].
     pub fn look(name: &Name) -> Result<LockInfo> {
-        let (facts, status) = Page::inspect(PageKind::Lock, name)?;
-        let lock = if status == "ok" {
-            Lock::look(name).ok()
-        } else {
-            None
-        };
+        let (facts, mut status) = Page::inspect(PageKind::Lock, name)?;
+        let opened = (status == "ok").then(|| Lock::look(name));
+        if let Some(Err(error)) = &opened
+            && error.kind() == ErrorKind::Broken
+        {
+            "corrupt".clone_into(&mut status);
+        }
+        let lock = opened.and_then(Result::ok);
         let holders = lock
             .as_ref()
             .map(Lock::holders)
             .transpose()?
             .unwrap_or_default();
         let state = lock.as_ref().map(|lock| match () {
-            () if holders.iter().any(|holder| holder.mode != "pending") => "held",
+            () if !holders.is_empty() => "held",
             () if lock.is_abandoned() => "abandoned",
             () => "free",
         });

@@ -8,6 +8,7 @@
 //! | offset | word |
 //! | --- | --- |
 //! | 64 | sequence: moves whenever a word becomes free |
+//! | 80 | the owner word of the last owner that died while it held |
 //! | 128 + 8 i | the owner word i; of a plain lock, 0 is the gate |
 //! | 2048 + 8 i | side word i: depth, run hold, pending; counts while its stamp is that of the owner word |
 //! | 3024 + 8 i | unique number of the owner's descriptor, where there is room for it |
@@ -24,67 +25,29 @@ use crate::size::Mode;
 use crate::sys::futex;
 
 mod acquire;
+mod geometry;
 mod info;
+#[cfg(test)]
+mod noise;
+mod removal;
 #[cfg(test)]
 mod tests;
 mod watch;
 
 pub use acquire::{Acquired, Request, Want};
+pub use geometry::{Geometry, MAX_SLOTS};
 pub use info::{Holder, LockInfo};
 
-/// Most slots of one lock.
-pub const MAX_SLOTS: u32 = 240;
 /// Readers that a plain lock can have at once.
 pub const READERS: usize = 120;
 
 const SEQUENCE: usize = 64;
+const LAST_DEAD: usize = 80;
 const OWNERS: usize = 128;
 const SIDES: usize = 2048;
 const UNIQUES: usize = 3024;
 const MOST_UNIQUES: usize = 121;
 const GATE: usize = 0;
-
-/// How many may hold a lock, fixed when it is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Geometry {
-    /// One holder, or many readers.
-    Plain,
-    /// This many holders.
-    Slots(u32),
-}
-
-impl Geometry {
-    /// The geometry of that many slots; nothing else asked for is plain.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`] outside of 1 to [`MAX_SLOTS`].
-    pub fn of_slots(slots: Option<u32>) -> Result<Geometry> {
-        match slots {
-            None => Ok(Geometry::Plain),
-            Some(count) if (1..=MAX_SLOTS).contains(&count) => Ok(Geometry::Slots(count)),
-            Some(_) => Err(Error::new(
-                ErrorKind::Usage,
-                format!("a lock has 1 to {MAX_SLOTS} slots"),
-            )),
-        }
-    }
-
-    fn number(self) -> u32 {
-        match self {
-            Geometry::Plain => 0,
-            Geometry::Slots(count) => count,
-        }
-    }
-}
-
-impl std::fmt::Display for Geometry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Geometry::Plain => write!(f, "no slots"),
-            Geometry::Slots(count) => write!(f, "{count} slots"),
-        }
-    }
-}
 
 /// An open lock.
 ///
@@ -137,18 +100,6 @@ impl Lock {
         })
     }
 
-    /// Removes the name; waiters end with [`ErrorKind::Broken`].
-    ///
-    /// # Errors
-    /// [`ErrorKind::Missing`], [`ErrorKind::Denied`].
-    pub fn unlink(name: &Name) -> Result<()> {
-        let words: Vec<usize> = (0..MAX_SLOTS as usize)
-            .map(owner_at)
-            .chain([SEQUENCE])
-            .collect();
-        Page::unlink(PageKind::Lock, name, &words)
-    }
-
     /// How many may hold it.
     pub fn geometry(&self) -> Geometry {
         self.geometry
@@ -171,8 +122,11 @@ impl Lock {
     /// Gives back what the owner holds, or one level of it.
     ///
     /// # Errors
-    /// [`ErrorKind::WouldBlock`] when the owner does not hold it.
+    /// [`ErrorKind::WouldBlock`] when the owner does not hold it;
+    /// [`ErrorKind::Limit`] in another pid namespace than its own.
     pub fn release(&self, owner: &Process) -> Result<()> {
+        // Elsewhere the number of the owner is that of another process.
+        self.require_this_namespace()?;
         let not_held = || {
             Error::new(
                 ErrorKind::WouldBlock,
@@ -180,11 +134,12 @@ impl Lock {
             )
         };
         let (index, word) = self.hold_of(owner).ok_or_else(not_held)?;
-        let side = self.side(index);
-        if side.stamp() == word.stamp() && side.depth() > 1 {
-            let less = side.with_depth(side.depth() - 1);
-            // Only the owner changes the depth, from one process at a time.
-            self.exchange(side_at(index), side.0, less.0);
+        let less = |now: u64| {
+            let side = Side(now);
+            let again = side.stamp() == word.stamp() && side.depth() > 1;
+            again.then(|| side.with_depth(side.depth() - 1).0).ok_or(())
+        };
+        if self.page.word(side_at(index)).update(less).is_ok() {
             return Ok(());
         }
         if !self.change(index, word, word.released()) {
@@ -193,25 +148,65 @@ impl Lock {
         Ok(())
     }
 
-    /// Whether the holder with this token still holds the lock.
-    pub fn verify(&self, token: Stamp) -> bool {
-        (0..self.words()).any(|index| {
+    /// Whether the holder with this token still holds the lock, and lives.
+    ///
+    /// # Errors
+    /// When the system has no descriptor to spare.
+    pub fn verify(&self, token: Stamp) -> Result<bool> {
+        for index in 0..self.words() {
             let word = self.owner_word(index);
-            word.owner().is_some() && word.stamp() == token && !self.is_pending(index, word)
-        })
+            if word.stamp() == token && self.lives(index, word)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Takes the lock from whoever holds it, all slots and readers too; says
-    /// from how many. Their tokens are refused from now on.
-    pub fn break_holds(&self) -> usize {
-        let held = |index: &usize| self.owner_word(*index).owner().is_some();
-        (0..self.words())
-            .filter(held)
-            .filter(|index| {
-                let word = self.owner_word(*index);
-                self.change(*index, word, word.abandoned())
-            })
-            .count()
+    /// from whom. Their tokens are refused from now on. A writer that only
+    /// waits is left alone.
+    ///
+    /// # Errors
+    /// When the system has no descriptor to spare.
+    pub fn break_holds(&self) -> Result<Vec<Holder>> {
+        let mut broken = Vec::new();
+        for index in 0..self.words() {
+            let word = self.owner_word(index);
+            if !self.lives(index, word)? {
+                continue;
+            }
+            let holder = self.holder(index, word);
+            // A reader leaves nothing half done.
+            let next = if self.is_reader(index) {
+                word.released()
+            } else {
+                self.page.word(LAST_DEAD).update(|_| Ok::<u64, Error>(0))?;
+                word.abandoned()
+            };
+            if self.change(index, word, next) {
+                broken.extend(holder);
+            }
+        }
+        Ok(broken)
+    }
+
+    /// Whether this is a hold of somebody who lives.
+    fn lives(&self, index: usize, word: OwnerWord) -> Result<bool> {
+        let Some(owner) = word.owner().filter(|_| !self.is_pending(index, word)) else {
+            return Ok(false);
+        };
+        Ok(matches!(
+            self.judged(index, word, owner)?,
+            Verdict::Alive(_)
+        ))
+    }
+
+    /// Refuses to speak of owners by number where numbers are others.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`], naming both namespaces.
+    pub fn require_this_namespace(&self) -> Result<()> {
+        self.page.require_this_namespace()
     }
 
     /// The word that the owner holds, if it holds one.
@@ -323,17 +318,36 @@ impl Lock {
         let freed = if orderly {
             word.released()
         } else {
+            // For whoever takes it next: that need not be this process.
+            let Ok(_) = self
+                .page
+                .word(LAST_DEAD)
+                .update(|_| Ok::<u64, std::convert::Infallible>(word.0));
             word.abandoned()
         };
         let changed = self.change(index, word, freed);
         word.owner().filter(|_| changed && !orderly)
     }
+
+    /// The owner whose death left a free word abandoned, where it is known.
+    fn died_with(&self, index: usize, word: OwnerWord) -> Option<u32> {
+        let last = OwnerWord(self.page.word(LAST_DEAD).load());
+        // Of several slots the last death need not be the one in this word.
+        let this_one = self.geometry == Geometry::Plain && index == GATE;
+        last.owner()
+            .filter(|_| word.is_abandoned() && (this_one || last.stamp() == word.stamp()))
+    }
+
+    fn is_reader(&self, index: usize) -> bool {
+        self.geometry == Geometry::Plain && index != GATE
+    }
+
     /// Whether the death of the owner leaves nothing half done: it was a
     /// command that ran, a writer that still waited, or a reader.
     fn ends_in_order(&self, index: usize, word: OwnerWord) -> bool {
         let side = self.side(index);
         let noted = side.stamp() == word.stamp() && (side.is_run() || side.is_pending());
-        noted || self.geometry == Geometry::Plain && index != GATE
+        noted || self.is_reader(index)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A second thread that sees what no futex tells: an owner's death, and the
 //! end of a process that was killed before it could wake anybody.
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::thread::JoinHandle;
 
 use nix::errno::Errno;
@@ -11,6 +11,7 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
 use super::acquire::Obstacle;
 use super::{Lock, SEQUENCE, owner_at};
+use crate::process::identity::Process;
 use crate::sys::futex;
 
 /// Owners that one thread watches; more are left to the re-check.
@@ -23,11 +24,12 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Watches the owners in the way and the object itself.
+    /// Watches the owners in the way, the object itself, and the process that
+    /// is to own it.
     ///
     /// Without descriptors to spare there is no watch: the sleeper looks again
     /// by the clock.
-    pub(super) fn start(lock: &Lock, mut obstacles: Vec<Obstacle>) -> Watch {
+    pub(super) fn start(lock: &Lock, mut obstacles: Vec<Obstacle>, owner: &Process) -> Watch {
         obstacles.truncate(MOST);
         let none = Watch {
             cancel: None,
@@ -39,8 +41,11 @@ impl Watch {
         let Ok(cancelled) = cancel.as_fd().try_clone_to_owned() else {
             return none;
         };
+        let Ok(owner) = owner.as_fd().try_clone_to_owned() else {
+            return none;
+        };
         let (lock, object) = (lock.clone(), watch_object(lock));
-        let watched = move || follow(&lock, &obstacles, object.as_ref(), &cancelled);
+        let watched = move || follow(&lock, &obstacles, object.as_ref(), [&cancelled, &owner]);
         let thread = std::thread::Builder::new()
             .stack_size(64 << 10)
             .spawn(watched)
@@ -76,12 +81,20 @@ fn watch_object(lock: &Lock) -> Option<Inotify> {
     Some(inotify)
 }
 
-fn follow(lock: &Lock, obstacles: &[Obstacle], object: Option<&Inotify>, cancelled: &impl AsFd) {
+fn follow(
+    lock: &Lock,
+    obstacles: &[Obstacle],
+    object: Option<&Inotify>,
+    [cancelled, owner]: [&OwnedFd; 2],
+) {
     let watched: Vec<&Obstacle> = obstacles
         .iter()
         .filter(|one| one.process.is_some())
         .collect();
-    let mut entries = vec![PollFd::new(cancelled.as_fd(), PollFlags::POLLIN)];
+    let mut entries = vec![
+        PollFd::new(cancelled.as_fd(), PollFlags::POLLIN),
+        PollFd::new(owner.as_fd(), PollFlags::POLLIN),
+    ];
     let owners = watched.iter().filter_map(|one| one.process.as_ref());
     entries.extend(owners.map(|process| PollFd::new(process.as_fd(), PollFlags::POLLIN)));
     entries.extend(object.map(|inotify| PollFd::new(inotify.as_fd(), PollFlags::POLLIN)));
@@ -94,7 +107,7 @@ fn follow(lock: &Lock, obstacles: &[Obstacle], object: Option<&Inotify>, cancell
         if entries[0].any() == Some(true) {
             return;
         }
-        for (one, entry) in watched.iter().zip(&entries[1..]) {
+        for (one, entry) in watched.iter().zip(&entries[2..]) {
             if entry.any() == Some(true) {
                 lock.free_dead(one.index, one.word);
             }
@@ -107,11 +120,11 @@ fn follow(lock: &Lock, obstacles: &[Obstacle], object: Option<&Inotify>, cancell
         if let Some(inotify) = object {
             let _ = inotify.read_events();
         }
-        if entries[1..=watched.len()]
+        if entries[1..=1 + watched.len()]
             .iter()
             .any(|entry| entry.any() == Some(true))
         {
-            // A dead owner stays dead: polling on would spin until the sleeper cancels.
+            // Who is dead stays dead: polling on would spin until the sleeper cancels.
             return;
         }
     }
