@@ -226,9 +226,7 @@ fn the_command_has_the_descriptors_that_it_would_have_without() {
         let kinds = |outcome: &Outcome<'_>| {
             // The number of a pipe differs from run to run.
             let text = String::from_utf8_lossy(&outcome.stdout).into_owned();
-            text.split(|c: char| c == '[' || c == ']')
-                .step_by(2)
-                .collect::<String>()
+            text.split(['[', ']']).step_by(2).collect::<String>()
         };
         assert_eq!(kinds(&held), kinds(&plain), "{redirection}");
     }
