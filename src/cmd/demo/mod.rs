@@ -8,6 +8,7 @@ use super::context::Context;
 use crate::exit::Exit;
 use crate::sys::signal::StopFlag;
 
+mod account;
 mod buffer;
 mod limit;
 mod picture;
@@ -36,7 +37,7 @@ pub(crate) struct Demo {}
 /// A title, and what happens; it fails when the outcome is not as it must be.
 type Scene = (&'static str, fn(&mut Stage<'_>) -> anyhow::Result<()>);
 
-const SCENES: [Scene; 3] = [
+const SCENES: [Scene; 4] = [
     (
         "One producer and three consumers share a queue of four messages",
         buffer::play,
@@ -44,6 +45,10 @@ const SCENES: [Scene; 3] = [
     (
         "A semaphore lets three of eight workers in at a time",
         limit::play,
+    ),
+    (
+        "Two processes book on one account, and the balance comes out exact",
+        account::play,
     ),
     (
         "A picture goes from one process to another through shared memory",
