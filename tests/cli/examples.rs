@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::sandbox::{Sandbox, has};
+use crate::python::with_numpy;
+use crate::sandbox::{Sandbox, file, has};
 
 fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -99,4 +100,48 @@ fn a_semaphore_limits_the_jobs_of_a_shell() {
     lines.sort_unstable();
     assert_eq!(lines, ["built a", "built b", "built c", "built d"]);
     assert_eq!(sb.left_in_shm(), Vec::<String>::new());
+}
+
+#[test]
+fn two_processes_book_on_one_account() {
+    let sb = Sandbox::new();
+    let sums = |last: u32| (1..=last).map(|sum| format!("{sum}\n")).collect::<String>();
+    let deposits = file(&sb, "in", sums(50).as_bytes());
+    let withdrawals = file(&sb, "out", sums(500).as_bytes());
+    let script = example("account.sh");
+    sb.program("sh", [script.as_os_str(), "account".as_ref()])
+        .with(|command| {
+            command.arg(deposits).arg(withdrawals);
+        })
+        .run()
+        .ok()
+        .stdout("-123975\n");
+    assert_eq!(sb.left_in_shm(), Vec::<String>::new());
+}
+
+#[test]
+fn numpy_pays_interest_when_the_shell_counts_a_year() {
+    let Some(python) = with_numpy() else { return };
+    let sb = Sandbox::new();
+    for (name, kind, initial) in [("account", "f64", "1000"), ("year", "i64", "0")] {
+        sb.ipc(["-q", "value", "create", name, kind, initial])
+            .run()
+            .ok();
+    }
+    let script = example("interest.py");
+    let (account, year) = (sb.full("account"), sb.full("year"));
+    let words = [script.to_str().unwrap(), &account, &year, "0.5", "3"];
+    let mut numpy = sb.program(python, words).start();
+    for (number, balance) in [("1", "1500"), ("2", "2250"), ("3", "3375")] {
+        sb.ipc(["value", "add", "year", "1"])
+            .run()
+            .ok()
+            .stdout(&format!("{number}\n"));
+        let words = ["value", "wait", "account", "==", balance, "-t", "30s"];
+        sb.ipc(words.into_iter().chain(["--recheck", "1ms"]))
+            .run()
+            .ok()
+            .stdout(&format!("{balance}\n"));
+    }
+    assert!(numpy.wait().success());
 }

@@ -8,6 +8,7 @@ use super::context::Context;
 use crate::exit::Exit;
 use crate::sys::signal::StopFlag;
 
+mod account;
 mod buffer;
 mod limit;
 mod picture;
@@ -45,6 +46,10 @@ const SCENES: [Scene; 4] = [
     (
         "A semaphore lets three of eight workers in at a time",
         limit::play,
+    ),
+    (
+        "Two processes book on one account, and the balance comes out exact",
+        account::play,
     ),
     (
         "A picture goes from one process to another through shared memory",
