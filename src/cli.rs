@@ -18,7 +18,7 @@ use crate::name::Scope;
 use crate::output::{Color, Output, tell};
 use crate::sys::signal;
 
-/// Shared memory, typed values, semaphores and message queues for the shell
+/// Shared memory, values, locks, semaphores, queues and events for the shell
 ///
 /// Separate processes create and use real POSIX objects: C, Python and any other
 /// program can sit on the other side. Every verb takes --json, every blocking verb
