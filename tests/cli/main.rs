@@ -18,8 +18,10 @@ mod demo;
 mod event;
 mod examples;
 mod lock;
+mod lock_crash;
 mod lock_faults;
 mod lock_pages;
+mod lock_peers;
 mod lock_run;
 mod lock_shared;
 mod lock_shells;
@@ -28,6 +30,7 @@ mod lock_worlds;
 mod mq;
 mod readme;
 mod sem;
+mod sem_run;
 mod shm;
 
 /// A test file that nobody listed here would never run.
