@@ -9,8 +9,10 @@ use crate::exit::Exit;
 use crate::sys::signal::StopFlag;
 
 mod buffer;
+mod heir;
 mod limit;
 mod picture;
+mod readers;
 mod stage;
 
 const MORE: &str = "\
@@ -36,7 +38,7 @@ pub(crate) struct Demo {}
 /// A title, and what happens; it fails when the outcome is not as it must be.
 type Scene = (&'static str, fn(&mut Stage<'_>) -> anyhow::Result<()>);
 
-const SCENES: [Scene; 3] = [
+const SCENES: [Scene; 5] = [
     (
         "One producer and three consumers share a queue of four messages",
         buffer::play,
@@ -48,6 +50,14 @@ const SCENES: [Scene; 3] = [
     (
         "A picture goes from one process to another through shared memory",
         picture::play,
+    ),
+    (
+        "Three readers share a lock, and a writer has it alone",
+        readers::play,
+    ),
+    (
+        "A lock whose owner is killed goes to the one who waits",
+        heir::play,
     ),
 ];
 
