@@ -20,6 +20,7 @@ mod examples;
 mod lock;
 mod lock_crash;
 mod lock_faults;
+mod lock_nested;
 mod lock_pages;
 mod lock_peers;
 mod lock_run;
