@@ -72,7 +72,7 @@ fn a_writer_that_waits_keeps_new_readers_out_and_holds_nothing() {
     let mut writer = waiting(&sb, &all[1], &[]);
     let mut reader = waiting(&sb, &all[2], &["--shared"]);
     assert_eq!(acquire(&sb, &someone(&sb), &["--shared", "--try"]), 1);
-    // Pending is not held: not shown, not to be broken, not in the way of nobody.
+    // Pending is not held, so it is not shown either.
     assert_eq!(modes(&sb), ["shared"]);
     until_waiters(&sb, "L", 2);
     let mine = [
@@ -184,7 +184,7 @@ fn a_shared_hold_does_not_become_an_exclusive_one() {
 #[test]
 fn a_lock_has_room_for_120_readers_and_is_busy_for_more() {
     let sb = Sandbox::new();
-    // The scripts read in turn what the test never writes: they live until it ends.
+    // All of them live until the test closes the one input that they read.
     let script = "exec 3<&0; for i in $(seq 120); do \
         ipc lock run L --shared -- sh -c 'echo in; cat <&3' & done; wait";
     let (mut readers, input) = sb.sh(script).start_with_input();

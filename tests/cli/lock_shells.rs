@@ -179,3 +179,24 @@ fn a_process_left_to_a_reaper_is_not_its_child() {
     assert!(said.contains("hint: --owner"), "{said}");
     assert_eq!(sb.left_in_shm(), Vec::<String>::new());
 }
+
+#[test]
+fn a_shell_that_becomes_its_last_command_releases_its_own_hold() {
+    each_shell(|sb, words| {
+        for script in [
+            "ipc lock acquire L >tok; ipc lock release L",
+            "ipc lock acquire L >tok && ipc lock release L",
+            "ipc lock acquire L >tok; exec ipc lock release L",
+            "ipc lock acquire L >tok; f() { ipc lock release L; }; f",
+        ] {
+            sb.program(words[0], [&words[1..], &["-c", script]].concat())
+                .run()
+                .ok();
+            sb.ipc(["lock", "status", "L"]).run().ok().stdout("free\n");
+        }
+        let script = "ipc lock acquire L >tok; ipc lock status L --mine";
+        sb.program(words[0], [&words[1..], &["-c", script]].concat())
+            .run()
+            .code(0);
+    });
+}

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ChildStdin;
 
-use crate::sandbox::{Running, Sandbox, until};
+use crate::sandbox::{Outcome, Running, Sandbox, until};
 
 /// A shell that reads its script from the test.
 pub struct Shell {
@@ -97,4 +97,38 @@ pub fn until_waiters(sb: &Sandbox, lock: &str, count: usize) {
         let outcome = sb.ipc(["lock", "status", lock, "--json"]).run();
         outcome.json()["waiters"].as_array().unwrap().len() == count
     });
+}
+
+/// The system calls of a command, each as what has strace strike at it: its
+/// name and how many of that name came before.
+pub fn system_calls(sb: &Sandbox, command: &[&str]) -> Vec<String> {
+    let trace = sb.folder().join("trace");
+    let options = ["-qq", "-o", trace.to_str().unwrap()];
+    sb.program("strace", [&options, command].concat())
+        .run()
+        .ok();
+    let trace = std::fs::read_to_string(trace).unwrap();
+    let mut seen = std::collections::HashMap::new();
+    let names = trace
+        .lines()
+        .filter_map(|line| line.split_once('(').map(|(name, _)| name));
+    names
+        .filter(|name| {
+            name.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        })
+        .map(|name| {
+            let count = seen.entry(name).or_insert(0);
+            *count += 1;
+            format!("{name}:when={count}")
+        })
+        .collect()
+}
+
+/// Runs a command that gets a signal at one of its system calls.
+pub fn struck_at<'a>(sb: &'a Sandbox, call: &str, signal: &str, command: &[&str]) -> Outcome<'a> {
+    let (name, when) = call.split_once(':').unwrap();
+    let inject = format!("inject={name}:signal={signal}:{when}");
+    let options = ["-qq", "-o", "/dev/null", "-e", &inject];
+    sb.program("strace", [&options, command].concat()).run()
 }

@@ -13,6 +13,7 @@ use crate::object::mq::Queue;
 use crate::object::sem::Semaphore;
 use crate::object::shm::Segment;
 use crate::shared::barrier::Barrier;
+use crate::shared::lock::Lock;
 use crate::survey::scan;
 use crate::sys::exec;
 use nix::sys::signal::SigSet;
@@ -165,6 +166,9 @@ impl Drop for Stage<'_> {
         for one in semaphores {
             let _ = name(one.label.bytes()).and_then(|name| Semaphore::unlink(&name));
         }
+        for one in scan::locks(&scope).unwrap_or_default() {
+            let _ = name(one.label.bytes()).and_then(|name| Lock::unlink(&name));
+        }
         for one in &self.queues {
             let _ = name(one.as_bytes()).and_then(|name| Queue::unlink(&name));
         }
@@ -177,6 +181,14 @@ pub(super) struct Player {
 }
 
 impl Player {
+    /// Kills it without warning; says which process it was.
+    pub(super) fn kill(mut self) -> anyhow::Result<u32> {
+        let mut child = self.child.take().context("finished once already")?;
+        child.kill()?;
+        child.wait()?;
+        Ok(child.id())
+    }
+
     /// Waits for its end and gives what it printed; failure is an error.
     pub(super) fn finish(mut self) -> anyhow::Result<String> {
         let child = self.child.take().context("finished once already")?;

@@ -157,15 +157,22 @@ pub(super) fn owner(named: Option<i32>) -> Result<Process> {
 }
 
 /// The process whose hold is meant: the parent if it holds the lock, whatever
-/// it is, else as [`owner`] has it.
+/// it is, or this one: a shell becomes the last command of its script. Else as
+/// [`owner`] has it.
 ///
 /// # Errors
 /// As [`owner`].
 pub(super) fn holder(named: Option<i32>, lock: &Lock) -> Result<Process> {
-    match Process::parent() {
-        Ok(parent) if named.is_none() && lock.hold_of(&parent).is_some() => Ok(parent),
-        _ => owner(named),
+    if named.is_none() {
+        let this = Process::open(getpid().as_raw());
+        let likely = [Process::parent(), this].into_iter().flatten();
+        for process in likely {
+            if lock.hold_of(&process).is_some() {
+                return Ok(process);
+            }
+        }
     }
+    owner(named)
 }
 
 /// Says it when the lock ends with a subshell, which may be sooner than meant.
