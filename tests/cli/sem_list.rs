@@ -229,7 +229,10 @@ fn a_name_that_is_not_text_is_shown_and_removed() {
     let table = sb.ipc(["sem", "ls"]).run();
     let raw = |line: &[u8]| line.starts_with(b"/odd\xff\x1b ");
     let rows = &table.ok().stdout;
-    assert!(rows.split(|byte| *byte == b'\n').any(raw), "a pipe gets the bytes");
+    assert!(
+        rows.split(|byte| *byte == b'\n').any(raw),
+        "a pipe gets the bytes"
+    );
     let verb = ["sem", "rm"].map(OsStr::new);
     sb.ipc([&verb[..], &[odd]].concat()).run().ok();
     assert_eq!(sb.left_in_shm().len(), 1);
