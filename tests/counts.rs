@@ -134,6 +134,36 @@ fn sem_release_opens_checks_and_maps_one_file() {
 }
 
 #[test]
+fn value_add_opens_reads_the_header_and_maps_one_file() {
+    let sandbox = Sandbox::new();
+    let words = ["-q", "value", "create", "S", "i64", "1"];
+    sandbox.ipc(words).run().ok();
+    let Some(calls) = calls(&sandbox, &["value", "add", "S", "1"]) else {
+        return;
+    };
+    let operation = operation(&calls, &sandbox.full("S"));
+    assert_eq!(
+        operation,
+        [
+            "openat",
+            // A regular file, its links, its length.
+            "stat",
+            // The header, and behind so little data the start of the trailer.
+            "pread64",
+            // A truncated mapping ends in a message.
+            "rt_sigaction",
+            "mmap",
+            "futex",
+            "close",
+            "munmap",
+            "write",
+        ]
+    );
+    is_lean(&calls, &sandbox.full("S"));
+    sandbox.ipc(["value", "get", "S"]).run().ok().stdout("2\n");
+}
+
+#[test]
 fn mq_send_opens_asks_and_sends() {
     let sandbox = Sandbox::new();
     sandbox.queue("Q");

@@ -63,9 +63,18 @@ pub(crate) fn hinted(error: Error, family: Family) -> Error {
 
 /// Prints one element on a line of its own.
 pub(crate) fn print(context: &mut Context, scalar: &Scalar) -> Result<()> {
+    print_before(context, scalar, b'\n')
+}
+
+/// Prints one element and what parts it from the next.
+pub(crate) fn print_before(context: &mut Context, scalar: &Scalar, separator: u8) -> Result<()> {
     let mut line = scalar.text();
-    line.push(b'\n');
-    context.out.bytes(&line)
+    line.push(separator);
+    match scalar {
+        Scalar::Bytes(_) => context.out.bytes(&line),
+        // Nothing in a number acts on a terminal: no need to ask whether it is one.
+        _ => context.out.stdout().write(&line),
+    }
 }
 
 /// The bytes of an element in memory, as they are.

@@ -6,7 +6,7 @@ use crate::sandbox::{IPC, Invocation, Sandbox, has, is_root, skip};
 use crate::shm::create;
 
 /// An invocation as a user who owns nothing here.
-fn as_nobody<'a>(sb: &'a Sandbox, words: &[&str]) -> Option<Invocation<'a>> {
+pub fn as_nobody<'a>(sb: &'a Sandbox, words: &[&str]) -> Option<Invocation<'a>> {
     if !is_root() {
         skip("only root can run as another user");
         return None;

@@ -2,7 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use crate::sandbox::{Sandbox, file, is_root, skip};
+use crate::sandbox::{Sandbox, file};
+use crate::shm_owners::as_nobody;
 
 const TYPES: [(&str, &str, &str); 12] = [
     ("int8", "-128", "127"),
@@ -448,26 +449,76 @@ fn stat_has_the_keys_of_the_contract() {
 }
 
 #[test]
-fn one_for_reading_alone_is_read_and_waited_for_but_not_changed() {
+fn another_user_reads_and_waits_where_the_mode_allows_and_changes_nothing() {
     let sb = Sandbox::new();
-    if is_root() {
-        skip("root may write to everything");
+    let start = ["-q", "value", "create", "n", "i64", "7", "--mode", "0644"];
+    sb.ipc(start).run().ok();
+    let Some(get) = as_nobody(&sb, &["value", "get", "n"]) else {
         return;
+    };
+    get.run().ok().stdout("7\n");
+    for verb in ["set", "add", "swap", "max"] {
+        let denied = as_nobody(&sb, &["value", verb, "n", "1"]);
+        denied.unwrap().run().code(5).stdout("");
     }
+    let words = [
+        "value",
+        "wait",
+        "n",
+        "==",
+        "8",
+        "-t",
+        "30s",
+        "--recheck",
+        "1h",
+    ];
+    let waiter = as_nobody(&sb, &words).unwrap().start();
+    waiter.blocked_in(&[libc::SYS_futex]);
+    sb.ipc(["value", "add", "n", "1"]).run().ok().stdout("8\n");
+    assert_eq!(waiter.finish().1, "8\n");
+    let words = ["value", "wait", "n", "==", "9", "-t", "30s"];
+    let waiter = as_nobody(&sb, &words).unwrap().start();
+    waiter.blocked_in(&[libc::SYS_futex]);
+    sb.ipc(["value", "rm", "n"]).run().ok();
+    assert_eq!(waiter.finish().0.code(), Some(7));
+}
+
+#[test]
+fn what_another_user_hides_is_listed_as_unreadable_and_stays() {
+    let sb = Sandbox::new();
     create(&sb, "n", "i64", "7");
-    let mode = std::fs::Permissions::from_mode(0o400);
-    std::fs::set_permissions(sb.shm_file("n"), mode).unwrap();
+    let Some(get) = as_nobody(&sb, &["value", "get", "n"]) else {
+        return;
+    };
+    get.run().code(5).stdout("");
+    let values = as_nobody(&sb, &["value", "ls", "--json"]).unwrap().run();
+    assert_eq!(values.json()["objects"], serde_json::json!([]));
+    let arrays = as_nobody(&sb, &["array", "ls", "--json"]).unwrap().run();
+    assert_eq!(arrays.json()["objects"][0]["status"], "unreadable");
+    let stat = as_nobody(&sb, &["value", "stat", "n", "--json"])
+        .unwrap()
+        .run();
+    assert_eq!(stat.json()["objects"][0]["status"], "unreadable");
+    for words in [
+        &["rm", "n"][..],
+        &["create", "n", "i8", "1", "--if-exists", "replace"],
+    ] {
+        let words = [&["value"], words].concat();
+        as_nobody(&sb, &words).unwrap().run().code(5);
+    }
     sb.ipc(["value", "get", "n"]).run().ok().stdout("7\n");
-    sb.ipc(["value", "wait", "n", "==", "7", "--try"])
-        .run()
-        .ok()
-        .stdout("7\n");
-    sb.ipc(["value", "add", "n", "1"]).run().code(5);
-    std::fs::set_permissions(sb.shm_file("n"), std::fs::Permissions::from_mode(0o000)).unwrap();
-    sb.ipc(["value", "get", "n"]).run().code(5);
-    let arrays = sb.ipc(["array", "ls", "--json"]).run().json();
-    assert_eq!(arrays["objects"][0]["status"], "unreadable");
-    sb.ipc(["array", "rm", "--all", "--yes"]).run().code(1);
+}
+
+#[test]
+fn a_pattern_removes_no_file_of_which_nobody_knows_what_it_is() {
+    let sb = Sandbox::new();
+    let Some(made) = as_nobody(&sb, &["-q", "value", "create", "n", "i64", "7"]) else {
+        return;
+    };
+    made.run().ok();
+    std::fs::set_permissions(sb.shm_file("n"), std::fs::Permissions::from_mode(0o200)).unwrap();
+    let all = ["array", "rm", "--all", "--yes"];
+    as_nobody(&sb, &all).unwrap().run().code(1);
     assert!(sb.shm_file("n").exists());
 }
 

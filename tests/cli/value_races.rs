@@ -1,6 +1,7 @@
 //! `ipc value`: between processes that add, wait, are killed, or write plainly.
 
 use std::fs::OpenOptions;
+use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 
@@ -388,13 +389,30 @@ fn a_file_cut_by_another_is_a_message_and_7() {
             let waiting = waiter(&sb, &["==", "6", "--recheck", "1ms"]);
             let file = OpenOptions::new().write(true).open(sb.shm_file("n"));
             file.unwrap().set_len(length).unwrap();
-            if length == 0 {
-                let (status, _, stderr) = waiting.finish();
-                assert_eq!(status.code(), Some(7), "{stderr}");
-                assert!(stderr.contains("was cut"), "{stderr}");
-            }
+            let (status, _, stderr) = waiting.finish();
+            assert_eq!(status.code(), Some(7), "{kind} {length}: {stderr}");
+            assert!(stderr.contains("was cut"), "{stderr}");
             sb.ipc(["value", "get", "n"]).run().code(7);
             std::fs::remove_file(sb.shm_file("n")).unwrap();
         }
     }
+}
+
+#[test]
+fn a_writer_whose_file_is_cut_ends_with_a_message_and_no_core_dump() {
+    let sb = Sandbox::new();
+    create(&sb, "n", "i64", "5");
+    let (mut adder, mut input) = sb.ipc(["value", "add", "n", "--lines"]).start_with_input();
+    input.write_all(b"1\n").unwrap();
+    assert_eq!(adder.line(), "6");
+    let file = OpenOptions::new().write(true).open(sb.shm_file("n"));
+    file.unwrap().set_len(0).unwrap();
+    input.write_all(b"1\n").unwrap();
+    let (status, stdout, stderr) = adder.finish();
+    assert_eq!((status.code(), stdout.as_str()), (Some(7), ""));
+    let line = format!(
+        "ipc: /{}: the file was cut while in use (SIGBUS)\n",
+        sb.full("n")
+    );
+    assert_eq!(stderr, line);
 }

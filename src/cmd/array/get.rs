@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Target;
 use crate::backing::Access;
 use crate::cmd::context::{Context, bytes};
-use crate::cmd::element::{answered, operand, print_raw};
+use crate::cmd::element::{answered, operand, print_before, print_raw};
 use crate::cmd::options::Waiting;
 use crate::error::Result;
 use crate::exit::Exit;
@@ -155,9 +155,8 @@ fn print_rows(
         [.., last] => *last,
     };
     for (number, index) in (1..).zip(selection.indexes()) {
-        let mut text = read(index)?.text();
-        text.push(if number % row == 0 { b'\n' } else { b'\t' });
-        context.out.bytes(&text)?;
+        let separator = if number % row == 0 { b'\n' } else { b'\t' };
+        print_before(context, &read(index)?, separator)?;
     }
     Ok(())
 }

@@ -214,7 +214,8 @@ fn sign(file: &File) -> Result<Sign> {
 }
 
 fn trailer_of(file: &File, header: &Header) -> Result<Option<Seen>> {
-    match trailer::place(file, header)? {
+    let length = file.metadata().map_err(Error::os)?.len();
+    match trailer::place(file, &[], header, length)? {
         Some(at) => Seen::read(file, at).map(Some),
         None => Ok(None),
     }

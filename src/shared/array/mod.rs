@@ -26,7 +26,7 @@
 
 use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{Ordering, fence};
 
@@ -36,7 +36,7 @@ use crate::exit::Exit;
 use crate::name::Name;
 use crate::object::shm;
 use crate::shared::element::Element;
-use crate::shared::npy::{DATA, Header, MAX_HEADER};
+use crate::shared::npy::{Header, MAX_HEADER};
 use crate::shared::scalar::Scalar;
 use crate::size::Mode;
 use crate::sys::fault;
@@ -59,6 +59,8 @@ pub use update::Change;
 use refusal::{cut, missing};
 use trailer::Trailer;
 
+/// Bytes that are read at first, in the hope that they are enough.
+const START: usize = 256;
 /// How often a copy of one moment is tried while others write.
 const TRIES: u32 = 1000;
 
@@ -163,10 +165,13 @@ impl Array {
 
     /// Opens a file of either family.
     fn open_any(name: &Name, access: Access) -> Result<Array> {
-        let file = backing::open(&path(name), access)?;
-        backing::require_one_link(&file)?;
-        let header = header_of(&file)?;
-        let trailer = trailer::place(&file, &header)?;
+        let (file, found) = backing::open_and_look(&path(name), access)?;
+        if found.nlink() != 1 {
+            backing::require_one_link(&file)?;
+        }
+        let start = start_of(&file, found.len())?;
+        let header = header_within(&file, &start, found.len())?;
+        let trailer = trailer::place(&file, &start, &header, found.len())?;
         let line = format!("ipc: {name}: the file was cut while in use (SIGBUS)\n");
         fault::arm(line, Exit::Broken.code()).map_err(Error::os)?;
         let length = trailer.map_or(header.end(), |at| at + trailer::SIZE);
@@ -285,13 +290,23 @@ fn path(name: &Name) -> PathBuf {
 
 fn header_of(file: &File) -> Result<Header> {
     let length = file.metadata().map_err(Error::os)?.len();
-    let mut bytes = vec![0; (MAX_HEADER + 12).min(usize::try_from(length).unwrap_or(usize::MAX))];
-    // Ours are short: only a longer one is worth a second read.
-    let first = bytes.len().min(DATA);
-    file.read_exact_at(&mut bytes[..first], 0)
-        .map_err(|_| cut())?;
-    match Header::parse(&bytes[..first], length) {
-        Err(_) if bytes.len() > first && Header::is_likely(&bytes) => {
+    header_within(file, &start_of(file, length)?, length)
+}
+
+/// The first bytes of a file: a header of ours, and all of a small value.
+fn start_of(file: &File, length: u64) -> Result<Vec<u8>> {
+    let mut start = vec![0; START.min(usize::try_from(length).unwrap_or(START))];
+    file.read_exact_at(&mut start, 0).map_err(|_| cut())?;
+    Ok(start)
+}
+
+/// The header of a file of this many bytes, of which the first are known.
+fn header_within(file: &File, start: &[u8], length: u64) -> Result<Header> {
+    match Header::parse(start, length) {
+        // Ours are short: only a longer one is worth a second read.
+        Err(_) if length > start.len() as u64 && Header::is_likely(start) => {
+            let most = MAX_HEADER + 12;
+            let mut bytes = vec![0; usize::try_from(length).map_or(most, |all| all.min(most))];
             file.read_exact_at(&mut bytes, 0).map_err(|_| cut())?;
             Header::parse(&bytes, length)
         }

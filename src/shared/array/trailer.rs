@@ -37,14 +37,24 @@ pub(super) fn fresh() -> Result<[u8; SIZE]> {
     Ok(bytes)
 }
 
-/// Where the trailer is, if the file has one.
-pub(super) fn place(file: &File, header: &Header) -> Result<Option<usize>> {
+/// Where the trailer is, if the file has one: of this many bytes, the first of
+/// which are known.
+pub(super) fn place(
+    file: &File,
+    start: &[u8],
+    header: &Header,
+    length: u64,
+) -> Result<Option<usize>> {
     let at = header.end().next_multiple_of(8);
     let mut bytes = [0; 12];
-    if file.read_exact_at(&mut bytes, at as u64).is_err() || bytes[..8] != MAGIC {
+    match start.get(at..at + bytes.len()) {
+        Some(known) => bytes.copy_from_slice(known),
+        None if file.read_exact_at(&mut bytes, at as u64).is_err() => return Ok(None),
+        None => {}
+    }
+    if bytes[..8] != MAGIC {
         return Ok(None);
     }
-    let length = file.metadata().map_err(Error::os)?.len();
     if length < (at + SIZE) as u64 {
         return Err(Error::new(ErrorKind::Broken, "its trailer is cut"));
     }

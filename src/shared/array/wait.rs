@@ -4,6 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use super::Array;
+use super::refusal::cut;
 use crate::deadline::monotonic_now;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::scalar::Scalar;
@@ -43,11 +44,17 @@ impl Array {
         }
     }
 
+    /// Refuses to wait for what nobody can change any more.
     fn require_name(&self) -> Result<()> {
-        match self.file.metadata().map_err(Error::os)?.nlink() {
-            0 => Err(Error::new(ErrorKind::Broken, "was removed while waiting")),
-            _ => Ok(()),
+        let found = self.file.metadata().map_err(Error::os)?;
+        if found.nlink() == 0 {
+            return Err(Error::new(ErrorKind::Broken, "was removed while waiting"));
         }
+        // Within the last page a cut reads as zeros and raises no signal.
+        if found.len() < self.header.end() as u64 {
+            return Err(cut());
+        }
+        Ok(())
     }
 }
 
