@@ -18,7 +18,7 @@ use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 use nix::unistd::linkat;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::size::Mode;
+use crate::size::{Mode, Size};
 
 /// Where glibc, and so everybody, keeps shared memory and named semaphores.
 pub const DIRECTORY: &str = "/dev/shm";
@@ -156,6 +156,40 @@ pub struct Space {
     pub free: u64,
     /// All it can hold; nothing when no limit was set.
     pub limit: Option<u64>,
+}
+
+/// The error of bytes that do not fit, with the arithmetic.
+pub fn no_space(needed: u64) -> Error {
+    let room = space()
+        .ok()
+        .and_then(|space| space.limit.map(|limit| (space.free, limit)))
+        .map(|(free, all)| format!(", {} free of {}", Size(free), Size(all)))
+        .unwrap_or_default();
+    Error::os(Errno::ENOSPC)
+        .saying(format!("{needed} bytes more do not fit: {DIRECTORY}{room}"))
+        .hint(format!("df {DIRECTORY}; ipc shm ls shows what is there"))
+}
+
+/// A refusal to write, told apart by its errno.
+pub fn unwritten(refusal: io::Error, needed: u64) -> Error {
+    let error = Error::os(refusal);
+    match error.errno() {
+        Some(Errno::ENOSPC) => no_space(needed),
+        Some(Errno::EFBIG) => error
+            .saying("beyond the limit for the size of files of this process (RLIMIT_FSIZE)")
+            .hint("ulimit -f"),
+        _ => error,
+    }
+}
+
+/// A refusal of a new name, in words about what was to have it.
+pub fn taken(error: Error, what: &str) -> Error {
+    match error.kind() {
+        ErrorKind::Exists => error
+            .saying(format!("the {what} exists already"))
+            .hint("--if-exists open takes it as it is, --if-exists replace makes a new one"),
+        _ => error,
+    }
 }
 
 /// Asks how much /dev/shm can hold.

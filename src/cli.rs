@@ -11,14 +11,14 @@ pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 
 use crate::cmd::context::{Context, ending};
 use crate::cmd::options::Global;
-use crate::cmd::{array, completions, demo, leaf, man, mq, sem, shm, value};
+use crate::cmd::{array, barrier, completions, demo, event, leaf, lock, man, mq, sem, shm, value};
 use crate::escape::{escaped, escaped_text};
 use crate::exit::{Exit, TABLE};
 use crate::name::Scope;
 use crate::output::{Color, Output, tell};
 use crate::sys::signal;
 
-/// Shared memory, typed values, semaphores and message queues for the shell
+/// Shared memory, values, locks, semaphores, queues and events for the shell
 ///
 /// Separate processes create and use real POSIX objects: C, Python and any other
 /// program can sit on the other side. Every verb takes --json, every blocking verb
@@ -100,6 +100,33 @@ enum Noun {
     #[command(subcommand_help_heading = "Verbs")]
     Mq(mq::Verb),
 
+    /// Locks: one holder, many readers or counted slots, free when the owner dies
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        subcommand_value_name = "VERB"
+    )]
+    #[command(subcommand_help_heading = "Verbs")]
+    Lock(lock::Verb),
+
+    /// Events: waiting until something has happened
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        subcommand_value_name = "VERB"
+    )]
+    #[command(subcommand_help_heading = "Verbs")]
+    Event(event::Verb),
+
+    /// Barriers: nobody goes on until all have arrived
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        subcommand_value_name = "VERB"
+    )]
+    #[command(subcommand_help_heading = "Verbs")]
+    Barrier(barrier::Verb),
+
     Demo(demo::Demo),
 
     Man(man::Man),
@@ -115,6 +142,9 @@ impl Noun {
             Noun::Array(verb) => verb.path(),
             Noun::Sem(verb) => verb.path(),
             Noun::Mq(verb) => verb.path(),
+            Noun::Lock(verb) => verb.path(),
+            Noun::Event(verb) => verb.path(),
+            Noun::Barrier(verb) => verb.path(),
             Noun::Demo(_) => "demo",
             Noun::Man(_) => "man",
             Noun::Completions(_) => "completions",
@@ -128,6 +158,9 @@ impl Noun {
             Noun::Array(verb) => verb.run(context),
             Noun::Sem(verb) => verb.run(context),
             Noun::Mq(verb) => verb.run(context),
+            Noun::Lock(verb) => verb.run(context),
+            Noun::Event(verb) => verb.run(context),
+            Noun::Barrier(verb) => verb.run(context),
             Noun::Demo(demo) => demo.run(context),
             Noun::Man(man) => man.run(context, &command()),
             Noun::Completions(completions) => completions.run(context),
@@ -148,7 +181,10 @@ pub fn main() -> ExitCode {
     }
     let exit = match parse(&words) {
         Ok((global, noun)) => run(global, noun),
-        Err(refusal) => explain(&words, refusal),
+        Err(refusal) => match explain(&words, refusal) {
+            Exit::Usage if names_run_like(&words) => Exit::Failed,
+            exit => exit,
+        },
     };
     if let Exit::Signal(signal) = exit {
         // The caller sees a real death by signal, not a number that looks like one.
@@ -164,7 +200,8 @@ fn run(global: Global, noun: Noun) -> Exit {
         Err(refusal) => (Scope::default(), Some(refusal)),
     };
     let mut context = Context::new(out, scope);
-    context.named(noun.path());
+    let path = noun.path();
+    context.named(path);
     let result = match refusal {
         None => noun.run(&mut context),
         Some(refusal) => Err(refusal.into()),
@@ -175,7 +212,26 @@ fn run(global: Global, noun: Noun) -> Exit {
         (Ok(exit), Ok(())) => return exit,
         (Err(failure), _) | (Ok(_), Err(failure)) => failure,
     };
-    ending(&failure, |failure| context.report(failure))
+    match ending(&failure, |failure| context.report(failure)) {
+        signal @ Exit::Signal(_) => signal,
+        // So that 1 to 123 belong to the command.
+        _ if RUN_LIKE.contains(&path) => Exit::Failed,
+        exit => exit,
+    }
+}
+
+/// Verbs that run a command: their own failures, misuse included, are 125.
+const RUN_LIKE: [&str; 2] = ["lock run", "sem run"];
+
+/// Whether a command line that could not be parsed was meant for such a verb.
+fn names_run_like(words: &[OsString]) -> bool {
+    let ours: Vec<&OsString> = words.iter().take_while(|word| *word != "--").collect();
+    ours.windows(2).any(|pair| {
+        RUN_LIKE.iter().any(|path| {
+            path.split_once(' ')
+                .is_some_and(|(noun, verb)| pair[0] == noun && pair[1] == verb)
+        })
+    })
 }
 
 /// Parses the one verb that the first two words name, else the whole tree.
@@ -205,6 +261,9 @@ fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
         "array" => array::leaf(verb, rest).map(|parsed| within(parsed, Noun::Array)),
         "sem" => sem::leaf(verb, rest).map(|parsed| within(parsed, Noun::Sem)),
         "mq" => mq::leaf(verb, rest).map(|parsed| within(parsed, Noun::Mq)),
+        "lock" => lock::leaf(verb, rest).map(|parsed| within(parsed, Noun::Lock)),
+        "barrier" => barrier::leaf(verb, rest).map(|parsed| within(parsed, Noun::Barrier)),
+        "event" => event::leaf(verb, rest).map(|parsed| within(parsed, Noun::Event)),
         _ => None,
     }
 }

@@ -5,9 +5,11 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::name::{Name, Scope};
 use crate::output::{self, Output};
+use crate::shared::lock::Lock;
 use crate::sys::startup;
 use crate::wait::Wait;
 
@@ -92,6 +94,38 @@ impl Context {
             return wait.noticing(move || output::tell(format_args!("ipc: waiting for {what}")));
         }
         wait
+    }
+
+    /// A wait that tells a person at a terminal who holds the lock.
+    pub(crate) fn wait_for_lock(&self, deadline: Deadline, lock: &Lock, name: &Name) -> Wait {
+        let wait = Wait::until(deadline);
+        if !self.out.has_listener() {
+            return wait;
+        }
+        let (lock, name) = (lock.clone(), name.clone());
+        wait.noticing(move || {
+            let holders = lock.holders().unwrap_or_default();
+            let held = holders.iter().map(|holder| {
+                let command = holder.command.as_deref().unwrap_or("?");
+                format!("{} ({})", holder.pid, escaped(command.as_bytes()))
+            });
+            let held: Vec<String> = held.collect();
+            output::tell(format_args!(
+                "ipc: waiting for lock {name}, held by {}",
+                held.join(", ")
+            ));
+        })
+    }
+
+    /// Says why a command could not be started.
+    pub(crate) fn explain_start(&self, command: &str, ending: Exit) -> anyhow::Result<Exit> {
+        let why = match ending {
+            Exit::CommandNotFound => "command not found",
+            Exit::CannotExecute => "cannot be executed",
+            _ => return Ok(ending),
+        };
+        output::tell(format_args!("ipc: {}: {command}: {why}", self.path));
+        Ok(ending)
     }
 
     /// The name as the user wrote it, for patterns and headings.

@@ -6,14 +6,17 @@
 //! here, or moves down into the library.
 
 pub(crate) mod array;
+pub(crate) mod barrier;
 pub(crate) mod complete;
 pub(crate) mod completions;
 pub(crate) mod context;
 pub(crate) mod demo;
 pub(crate) mod element;
+pub(crate) mod event;
 pub(crate) mod kind;
 pub(crate) mod leaf;
 pub(crate) mod listing;
+pub(crate) mod lock;
 pub(crate) mod man;
 pub(crate) mod mq;
 pub(crate) mod options;

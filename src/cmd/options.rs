@@ -13,9 +13,12 @@ use clap::{Args, ValueEnum};
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::context::Context;
+
 use crate::deadline::{Deadline, parse_span};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
+use crate::exit::Exit;
 use crate::name::Scope;
 use crate::output::Color;
 use crate::size::Mode;
@@ -102,6 +105,26 @@ impl Waiting {
             Some(span) => Deadline::after(span),
             None => Deadline::Never,
         }
+    }
+}
+
+/// What a run-like verb answers when it did not get what it waited for.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Conflict {
+    /// Exit with CODE instead of 124 when busy or timed out
+    #[arg(long, value_name = "CODE")]
+    conflict_code: Option<u8>,
+}
+
+impl Conflict {
+    /// The exit code for a wait that failed; other errors are passed on.
+    pub(crate) fn or_fail(&self, context: &Context, error: Error) -> anyhow::Result<Exit> {
+        match error.kind() {
+            ErrorKind::WouldBlock => {}
+            ErrorKind::TimedOut => context.report(&error.into()),
+            _ => return Err(error.into()),
+        }
+        Ok(self.conflict_code.map_or(Exit::TimedOut, Exit::Command))
     }
 }
 

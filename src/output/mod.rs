@@ -60,6 +60,11 @@ impl Output {
         std::io::stdout().is_terminal()
     }
 
+    /// Whether words are unwanted.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Whether a person sees standard error.
     pub fn has_listener(&self) -> bool {
         !self.quiet && std::io::stderr().is_terminal()

@@ -18,6 +18,8 @@ pub enum Show {
     Text,
     /// A number.
     Number,
+    /// How many elements a list has.
+    Count,
     /// A number of bytes, in units unless told otherwise.
     Bytes,
     /// A moment.
@@ -210,7 +212,10 @@ fn aligned(cells: &[Vec<u8>], columns: &[Column], widths: &[usize]) -> Vec<u8> {
         if index > 0 {
             line.extend_from_slice(b"  ");
         }
-        if matches!(columns[index].show, Show::Number | Show::Bytes) {
+        if matches!(
+            columns[index].show,
+            Show::Number | Show::Count | Show::Bytes
+        ) {
             line.extend(missing);
             line.extend_from_slice(cell);
         } else {
@@ -245,6 +250,7 @@ fn shown(value: &Value, show: Show, accounts: &Accounts, exact: bool) -> String 
             let uid = number.as_u64().and_then(|uid| u32::try_from(uid).ok());
             uid.map_or_else(|| number.to_string(), |uid| accounts.user(uid))
         }
+        (Value::Array(elements), Show::Count) => elements.len().to_string(),
         // A payload is shown as its text, or the bytes of it in base64.
         (Value::Object(fields), _) if fields.contains_key("encoding") => {
             let data = fields.get("data").and_then(Value::as_str);
@@ -260,7 +266,8 @@ fn shown(value: &Value, show: Show, accounts: &Accounts, exact: bool) -> String 
     }
 }
 
-fn moment(seconds: f64) -> String {
+/// A moment of the day, given in seconds since 1970.
+pub fn moment(seconds: f64) -> String {
     let since = Duration::try_from_secs_f64(seconds).unwrap_or_default();
     humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string()
 }

@@ -7,7 +7,7 @@
 //! entry; a number from another pid namespace is never judged at all.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -60,9 +60,16 @@ impl Process {
     /// The parent of this process: the shell, as a rule.
     ///
     /// # Errors
-    /// As [`Process::open`].
+    /// As [`Process::open`]; [`ErrorKind::Usage`] when it lies in another pid namespace.
     pub fn parent() -> Result<Process> {
-        Process::open(getppid().as_raw())
+        match getppid().as_raw() {
+            0 => Err(Error::new(
+                ErrorKind::Usage,
+                "the parent process lies in another pid namespace and cannot be the owner",
+            )
+            .hint("--owner PID names another one")),
+            pid => Process::open(pid),
+        }
     }
 
     /// Its number in this pid namespace.
@@ -95,6 +102,39 @@ impl Process {
 impl AsFd for Process {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
+    }
+}
+
+/// In which pids and start times mean what they say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Namespaces {
+    /// Inode of the pid namespace.
+    pub pid: u64,
+    /// Inode of the time namespace; 0 where the kernel has none.
+    pub time: u64,
+}
+
+impl Namespaces {
+    /// Those of this process.
+    ///
+    /// # Errors
+    /// When `/proc` is not mounted.
+    pub fn of_this_process() -> Result<Namespaces> {
+        let time = std::fs::metadata("/proc/self/ns/time").map_or(0, |found| found.ino());
+        Ok(Namespaces {
+            pid: pid_namespace()?,
+            time,
+        })
+    }
+}
+
+impl std::fmt::Display for Namespaces {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "pid namespace {} with time namespace {}",
+            self.pid, self.time
+        )
     }
 }
 
@@ -131,9 +171,93 @@ pub fn command_of(pid: i32) -> Option<String> {
         .map(|name| name.trim_end().to_owned())
 }
 
+/// The processes of this pid namespace, as far as `/proc` shows them.
+pub fn all() -> Vec<i32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut pids: Vec<i32> = entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    pids.sort_unstable();
+    pids
+}
+
+/// Whether a process has this file open; not when that cannot be seen.
+pub fn has_open(pid: i32, device: u64, inode: u64) -> bool {
+    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let is_it = |found: std::fs::Metadata| (found.dev(), found.ino()) == (device, inode);
+    descriptors
+        .filter_map(|one| std::fs::metadata(one.path()).ok())
+        .any(is_it)
+}
+
+/// Whether a process is `sh -c TEXT` where the text is one plain command, so
+/// that nothing can come after it.
+pub fn is_shell_of_one_command(pid: i32) -> bool {
+    let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    text_of_shell(&words).is_some_and(|text| {
+        let several = |byte: &u8| b";&|(){}`\n".contains(byte);
+        !text.trim_ascii().iter().any(several)
+    })
+}
+
+/// The argument of the option -c, which may be bundled with others.
+fn text_of_shell(words: &[u8]) -> Option<&[u8]> {
+    let mut words = words.split(|byte| *byte == 0).skip(1);
+    let is_option = |word: &[u8]| word.len() > 1 && matches!(word[0], b'-' | b'+');
+    words.find(|word| is_option(word) && !word.starts_with(b"--") && word.contains(&b'c'))?;
+    words.find(|word| !is_option(word))
+}
+
+/// Where a process comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lineage {
+    /// Its parent, 0 when that lies in another pid namespace.
+    pub parent: i32,
+    /// Its session.
+    pub session: i32,
+    /// Whether it is a copy of its parent that never became another program:
+    /// of a shell, a subshell.
+    pub is_copy: bool,
+}
+
+/// Where a process comes from, as far as `/proc` tells.
+pub fn lineage(pid: i32) -> Option<Lineage> {
+    /// PF_FORKNOEXEC of the kernel.
+    const NEVER_EXECED: u64 = 0x40;
+    let line = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    Some(Lineage {
+        parent: i32::try_from(field(&line, 4)?).ok()?,
+        session: i32::try_from(field(&line, 6)?).ok()?,
+        is_copy: field(&line, 9)? & NEVER_EXECED != 0,
+    })
+}
+
+/// The ancestors of a process, its parent first, as far as `/proc` tells.
+pub fn ancestors(pid: i32) -> impl Iterator<Item = i32> {
+    let parent = |pid: i32| Some(lineage(pid)?.parent).filter(|parent| *parent != 0);
+    std::iter::successors(parent(pid), move |pid| parent(*pid))
+}
+
+/// Whether what a process prints goes into a pipe that the program which it is
+/// a copy of does not print into: a subshell of `$( )` or of a pipeline.
+/// Unknown where its descriptors cannot be seen.
+pub fn prints_elsewhere(copy: i32) -> Option<bool> {
+    let output = |pid: i32| std::fs::metadata(format!("/proc/{pid}/fd/1")).ok();
+    let own = output(copy)?;
+    if !own.file_type().is_fifo() {
+        return Some(false);
+    }
+    let original = ancestors(copy).find(|pid| lineage(*pid).is_none_or(|found| !found.is_copy))?;
+    let same = |found: std::fs::Metadata| (found.dev(), found.ino()) == (own.dev(), own.ino());
+    Some(!output(original).is_some_and(same))
+}
+
 fn start_of(pid: i32) -> Option<Duration> {
     let line = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let ticks = start_in(&line)?;
+    let ticks = field(&line, 22)?;
     let per_second = sysconf(SysconfVar::CLK_TCK)
         .ok()
         .flatten()
@@ -142,11 +266,15 @@ fn start_of(pid: i32) -> Option<Duration> {
     Some(Duration::from_micros(u64::try_from(micros).ok()?))
 }
 
-/// The 22nd field; the second one, in brackets, may hold blanks and brackets.
-fn start_in(line: &[u8]) -> Option<u64> {
+/// A field by its number in proc_pid_stat(5), from 4 on; the second one, in
+/// brackets, may hold blanks and brackets.
+fn field(line: &[u8], number: usize) -> Option<u64> {
     let end = line.iter().rposition(|byte| *byte == b')')?;
     let rest = std::str::from_utf8(&line[end + 1..]).ok()?;
-    rest.split_ascii_whitespace().nth(19)?.parse().ok()
+    rest.split_ascii_whitespace()
+        .nth(number.checked_sub(3)?)?
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]
@@ -156,7 +284,21 @@ mod tests {
     #[test]
     fn the_start_time_is_found_behind_any_name() {
         let line = b"7 (a) b (c) S 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4711 1 2 3";
-        assert_eq!(start_in(line), Some(4711));
+        assert_eq!(field(line, 22), Some(4711));
+        assert_eq!(field(line, 9), Some(4_194_560));
+    }
+
+    #[test]
+    fn the_text_of_a_shell_is_found_behind_its_options() {
+        for (words, text) in [
+            (&b"sh\0-c\0one two\0"[..], Some(&b"one two"[..])),
+            (b"bash\0-e\0-o\0pipefail\0-lc\0one\0name\0", Some(b"one")),
+            (b"bash\0-c\0-e\0--\0one\0", Some(b"one")),
+            (b"bash\0script\0", None),
+            (b"bash\0", None),
+        ] {
+            assert_eq!(text_of_shell(words), text);
+        }
     }
 
     #[test]

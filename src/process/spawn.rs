@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use nix::errno::Errno;
@@ -24,7 +24,8 @@ use crate::sys::signal::{ENDING, see_children_end};
 #[derive(Debug, Clone)]
 pub struct Spawn<'a> {
     command: &'a [OsString],
-    environment: Vec<(&'static str, OsString)>,
+    environment: Vec<(&'static str, Option<OsString>)>,
+    dies_with_us: bool,
 }
 
 impl<'a> Spawn<'a> {
@@ -39,13 +40,29 @@ impl<'a> Spawn<'a> {
         Ok(Spawn {
             command,
             environment: Vec::new(),
+            dies_with_us: false,
         })
     }
 
     /// Sets a variable in its environment.
     #[must_use]
     pub fn env(mut self, key: &'static str, value: impl AsRef<OsStr>) -> Self {
-        self.environment.push((key, value.as_ref().to_owned()));
+        let value = value.as_ref().to_owned();
+        self.environment.push((key, Some(value)));
+        self
+    }
+
+    /// Takes a variable out of its environment.
+    #[must_use]
+    pub fn without_env(mut self, key: &'static str) -> Self {
+        self.environment.push((key, None));
+        self
+    }
+
+    /// Has the command killed when this process dies, however it dies.
+    #[must_use]
+    pub fn dying_with_us(mut self) -> Self {
+        self.dies_with_us = true;
         self
     }
 
@@ -59,27 +76,55 @@ impl<'a> Spawn<'a> {
     /// When the system cannot start or wait for a process. A command that is
     /// missing or cannot be executed is an [`Exit`], as in a shell.
     pub fn run(&self, input: Option<&[u8]>, blocked: &Blocked) -> Result<Exit> {
+        let redirected: &[i32] = if input.is_some() { &[0] } else { &[] };
+        let mut command = self.command(blocked.former(), redirected);
+        if let Some(bytes) = input {
+            command.stdin(Stdio::from(in_memory(bytes)?));
+        }
+        // Watched before the start, so that no end is missed.
+        let signals = Watched::new()?;
+        match command.spawn() {
+            Ok(child) => signals.follow(child).map(exit_of),
+            Err(refusal) => self.failed(refusal),
+        }
+    }
+
+    /// Becomes the command; returns only when it cannot be started.
+    ///
+    /// # Errors
+    /// What execve(2) says, when it is not about the command.
+    pub fn exec(&self) -> Result<Exit> {
+        let mask = SigSet::thread_get_mask().map_err(Error::os)?;
+        let mut command = self.command(mask, &[]);
+        self.failed(command.exec())
+    }
+
+    fn command(&self, mask: SigSet, redirected: &'static [i32]) -> Command {
         let (program, arguments) = self
             .command
             .split_first()
             .unwrap_or((&self.command[0], &[]));
         let mut command = Command::new(program);
         command.args(arguments);
-        command.envs(self.environment.iter().map(|(key, value)| (key, value)));
-        let redirected: &[i32] = if input.is_some() { &[0] } else { &[] };
-        if let Some(bytes) = input {
-            command.stdin(Stdio::from(in_memory(bytes)?));
+        for (key, value) in &self.environment {
+            match value {
+                Some(value) => command.env(key, value),
+                None => command.env_remove(key),
+            };
         }
-        exec::as_the_caller(&mut command, blocked.former(), redirected);
-        // Watched before the start, so that no end is missed.
-        let signals = Watched::new()?;
-        match command.spawn() {
-            Ok(child) => signals.follow(child).map(exit_of),
-            Err(refusal) => match Error::os(refusal) {
-                error if error.kind() == ErrorKind::Missing => Ok(Exit::CommandNotFound),
-                error if is_about_the_command(&error) => Ok(Exit::CannotExecute),
-                error => Err(error.about(escaped(program.as_encoded_bytes()))),
-            },
+        if self.dies_with_us {
+            exec::dying_with_parent(&mut command);
+        }
+        exec::as_the_caller(&mut command, mask, redirected);
+        command
+    }
+
+    /// What a failed start means: a missing command is an exit code, as in a shell.
+    fn failed(&self, refusal: std::io::Error) -> Result<Exit> {
+        match Error::os(refusal) {
+            error if error.kind() == ErrorKind::Missing => Ok(Exit::CommandNotFound),
+            error if is_about_the_command(&error) => Ok(Exit::CannotExecute),
+            error => Err(error.about(self.name())),
         }
     }
 

@@ -30,6 +30,11 @@ impl Stamp {
     pub fn at(since_boot: Duration) -> Stamp {
         Stamp((since_boot.as_micros() / UNIT_MICROS) as u64 & ((1 << 41) - 1))
     }
+
+    /// The moment since boot that it stands for.
+    pub fn since_boot(self) -> Duration {
+        Duration::from_micros(self.0 * UNIT_MICROS as u64)
+    }
 }
 
 impl OwnerWord {
@@ -86,6 +91,50 @@ impl OwnerWord {
     /// One that started after the stamp was taken only has the same number.
     pub fn is_of(self, pid: u32, start: Stamp) -> bool {
         self.owner() == Some(pid) && start <= self.stamp()
+    }
+}
+
+/// What stands beside an owner word: `{stamp:41 | run:1 | depth:22}`. It counts
+/// only while its stamp is that of the owner word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Side(pub u64);
+
+impl Side {
+    /// A side word for a hold of this stamp; depth 0 is a pending one.
+    pub fn new(stamp: Stamp, depth: u32) -> Side {
+        Side(stamp.0 << 23 | u64::from(depth & MAX_PID))
+    }
+
+    /// The stamp of the hold that it is about.
+    pub fn stamp(self) -> Stamp {
+        Stamp(self.0 >> 23)
+    }
+
+    /// How often the owner has taken it.
+    pub fn depth(self) -> u32 {
+        (self.0 & u64::from(MAX_PID)) as u32
+    }
+
+    /// The same hold, so often taken.
+    #[must_use]
+    pub fn with_depth(self, depth: u32) -> Side {
+        Side(self.0 & !u64::from(MAX_PID) | u64::from(depth & MAX_PID))
+    }
+
+    /// The hold of a command, which ends with its process in good order.
+    #[must_use]
+    pub fn as_run(self) -> Side {
+        Side(self.0 | 1 << 22)
+    }
+
+    /// Whether it is the hold of a command.
+    pub fn is_run(self) -> bool {
+        self.0 & 1 << 22 != 0
+    }
+
+    /// Whether it is the gate of a writer that still waits for readers.
+    pub fn is_pending(self) -> bool {
+        self.depth() == 0
     }
 }
 

@@ -1,3 +1,4 @@
 //! The read-only view of the host: which objects there are.
 
 pub mod scan;
+pub mod users;

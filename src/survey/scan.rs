@@ -20,6 +20,10 @@ use crate::object::mq::QueueInfo;
 use crate::object::sem::SemaphoreInfo;
 use crate::object::shm::{self, SegmentInfo};
 use crate::shared::array::{ArrayInfo, Family};
+use crate::shared::barrier::BarrierInfo;
+use crate::shared::event::EventInfo;
+use crate::shared::lock::LockInfo;
+use crate::shared::page::PageKind;
 use crate::sys::mount;
 
 /// The type of an mqueue file system in statfs(2); nix does not name it.
@@ -47,6 +51,42 @@ pub fn semaphores(scope: &Scope) -> Result<Vec<SemaphoreInfo>> {
     let names = files.iter().filter_map(|file| file.strip_prefix(b"sem."));
     let names = names.filter(|name| !name.is_empty()).map(<[u8]>::to_vec);
     present(names, scope, SemaphoreInfo::look)
+}
+
+/// The locks within a scope, by name.
+///
+/// # Errors
+/// When /dev/shm cannot be read.
+pub fn locks(scope: &Scope) -> Result<Vec<LockInfo>> {
+    pages(PageKind::Lock, scope, LockInfo::look)
+}
+
+/// The barriers within a scope, by name.
+///
+/// # Errors
+/// When /dev/shm cannot be read.
+pub fn barriers(scope: &Scope) -> Result<Vec<BarrierInfo>> {
+    pages(PageKind::Barrier, scope, BarrierInfo::look)
+}
+
+/// The events within a scope, by name.
+///
+/// # Errors
+/// When /dev/shm cannot be read.
+pub fn events(scope: &Scope) -> Result<Vec<EventInfo>> {
+    pages(PageKind::Event, scope, EventInfo::look)
+}
+
+fn pages<T: Described>(
+    kind: PageKind,
+    scope: &Scope,
+    look: impl Fn(&Name) -> Result<T>,
+) -> Result<Vec<T>> {
+    let files = shm_files()?;
+    let prefix = kind.prefix().as_bytes();
+    let names = files.iter().filter_map(|file| file.strip_prefix(prefix));
+    let names = names.filter(|name| !name.is_empty()).map(<[u8]>::to_vec);
+    present(names, scope, look)
 }
 
 /// The values or arrays within a scope, by name: files that show themselves as

@@ -41,3 +41,23 @@ pub fn as_the_caller(command: &mut Command, mask: SigSet, redirected: &'static [
     // calls and allocates nothing.
     unsafe { command.pre_exec(restore) };
 }
+
+/// Has the kernel kill the command when this process dies, however it dies.
+///
+/// Only a process of one thread may start it so: the kernel counts the death
+/// of the starting thread.
+pub fn dying_with_parent(command: &mut Command) {
+    let parent = std::process::id().cast_signed();
+    let tie = move || {
+        nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
+        // The parent may have died before the tie was there.
+        if nix::unistd::getppid().as_raw() == parent {
+            Ok(())
+        } else {
+            Err(std::io::Error::from_raw_os_error(libc::ESRCH))
+        }
+    };
+    // SAFETY: between fork and exec the closure makes only async-signal-safe
+    // calls and allocates nothing.
+    unsafe { command.pre_exec(tie) };
+}

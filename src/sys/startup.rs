@@ -1,9 +1,9 @@
 //! What the caller handed over, noted before Rust's own start-up changes it.
 //!
 //! The standard library opens /dev/null on closed descriptors 0 to 2 and
-//! ignores SIGPIPE before `main` runs. Both must be known: a closed standard
-//! output makes a destructive read refuse, and commands are exec'd as the
-//! caller would have exec'd them.
+//! ignores SIGPIPE before `main` runs, and we have to follow our children. All
+//! of that must be known: a closed standard output makes a destructive read
+//! refuse, and commands are exec'd as the caller would have exec'd them.
 
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};

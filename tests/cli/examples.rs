@@ -145,3 +145,49 @@ fn numpy_pays_interest_when_the_shell_counts_a_year() {
     }
     assert!(numpy.wait().success());
 }
+
+#[test]
+fn readers_and_writers_share_a_file_under_a_lock() {
+    let sb = Sandbox::new();
+    let script = example("stock.sh");
+    let script = script.to_str().unwrap();
+    sb.program("sh", [script, "apples", "add", "0"]).run().ok();
+    let writers = [1, 2, 3, 4].map(|_| {
+        let add = format!("for i in 1 2 3 4 5; do sh {script} apples add 3; done");
+        sb.sh(&add).start()
+    });
+    for _ in 0..5 {
+        // Never a file that is written only in part.
+        let shown = sb.program("sh", [script, "apples", "show"]).run();
+        let text = String::from_utf8(shown.ok().stdout.clone()).unwrap();
+        assert_eq!(text.trim().parse::<u32>().unwrap() % 3, 0);
+    }
+    for writer in writers {
+        assert!(writer.finish().0.success());
+    }
+    sb.program("sh", [script, "apples", "show"])
+        .run()
+        .ok()
+        .stdout("60\n");
+}
+
+#[test]
+fn after_one_that_was_killed_the_next_one_cleans_up() {
+    let sb = Sandbox::new();
+    let script = example("only-one.sh");
+    let only_one = |words: &[&str]| {
+        let words = [&[script.to_str().unwrap(), "deploy", "date"], words].concat();
+        sb.program("sh", words)
+    };
+    let (mut first, input) = only_one(&["sh", "-c", "echo in; cat"]).start_with_input();
+    assert_eq!(first.line(), "in");
+    let second = only_one(&["echo", "done"]).start();
+    first.signal(libc::SIGKILL);
+    first.wait();
+    let (status, printed, said) = second.finish();
+    assert!(status.success(), "{said}");
+    let lines: Vec<&str> = printed.lines().collect();
+    assert_eq!((lines.len(), lines[1]), (2, "done"), "{printed}");
+    drop(input);
+    only_one(&["echo", "done"]).run().ok().stdout("done\n");
+}

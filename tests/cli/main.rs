@@ -12,12 +12,26 @@
 )]
 
 mod sandbox;
+mod shell;
 
 mod array;
+mod barrier;
 mod demo;
+mod event;
 mod examples;
 mod grammar;
 mod listing;
+mod lock;
+mod lock_crash;
+mod lock_faults;
+mod lock_nested;
+mod lock_pages;
+mod lock_peers;
+mod lock_run;
+mod lock_shared;
+mod lock_shells;
+mod lock_show;
+mod lock_worlds;
 mod man;
 mod mq;
 mod names;
@@ -31,6 +45,7 @@ mod sem_crash;
 mod sem_damage;
 mod sem_list;
 mod sem_refusal;
+mod sem_run;
 mod sem_wait;
 mod shm;
 mod shm_bytes;

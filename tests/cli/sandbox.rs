@@ -561,3 +561,18 @@ pub fn file(sandbox: &Sandbox, name: &str, bytes: &[u8]) -> PathBuf {
     File::create(&path).unwrap().write_all(bytes).unwrap();
     path
 }
+
+/// A C program built from its text, in the folder of the sandbox.
+#[track_caller]
+pub fn compiled_text(sandbox: &Sandbox, name: &str, text: &str) -> PathBuf {
+    let source = file(sandbox, &format!("{name}.c"), text.as_bytes());
+    let program = sandbox.folder().join(name);
+    sandbox
+        .program("cc", ["-Wall", "-Wextra", "-Werror", "-pthread", "-o"])
+        .with(|command| {
+            command.arg(&program).arg(source);
+        })
+        .run()
+        .ok();
+    program
+}

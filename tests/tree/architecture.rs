@@ -41,7 +41,7 @@ fn sources() -> Vec<Source> {
     let mut files = Vec::new();
     collect(&root().join("src"), &mut files);
     // Unit tests that fill a file of their own are tests all the same.
-    files.retain(|file| !file.ends_with("tests.rs"));
+    files.retain(|file| !is_test_module(file));
     files.sort();
     let read = |file: PathBuf| {
         let text = std::fs::read_to_string(&file).unwrap();
@@ -63,6 +63,18 @@ fn sources() -> Vec<Source> {
         }
     };
     files.into_iter().map(read).collect()
+}
+
+/// Whether the file is a module that its folder declares for tests alone.
+fn is_test_module(file: &Path) -> bool {
+    let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+    let folder = file.parent().unwrap();
+    let declared_in = [folder.join("mod.rs"), folder.with_extension("rs")];
+    let line = format!("#[cfg(test)]\nmod {name};");
+    let texts = declared_in
+        .iter()
+        .filter_map(|file| std::fs::read_to_string(file).ok());
+    texts.into_iter().any(|text| text.contains(&line))
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {

@@ -10,8 +10,11 @@ use crate::sys::signal::StopFlag;
 
 mod account;
 mod buffer;
+mod heir;
 mod limit;
 mod picture;
+mod readers;
+mod rendezvous;
 mod stage;
 
 const MORE: &str = "\
@@ -37,7 +40,7 @@ pub(crate) struct Demo {}
 /// A title, and what happens; it fails when the outcome is not as it must be.
 type Scene = (&'static str, fn(&mut Stage<'_>) -> anyhow::Result<()>);
 
-const SCENES: [Scene; 4] = [
+const SCENES: [Scene; 7] = [
     (
         "One producer and three consumers share a queue of four messages",
         buffer::play,
@@ -53,6 +56,18 @@ const SCENES: [Scene; 4] = [
     (
         "A picture goes from one process to another through shared memory",
         picture::play,
+    ),
+    (
+        "Four walkers meet at a barrier before each stage",
+        rendezvous::play,
+    ),
+    (
+        "Three readers share a lock, and a writer has it alone",
+        readers::play,
+    ),
+    (
+        "A lock whose owner is killed goes to the one who waits",
+        heir::play,
     ),
 ];
 

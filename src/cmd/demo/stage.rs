@@ -12,6 +12,8 @@ use crate::name::{Name, Scope};
 use crate::object::mq::Queue;
 use crate::object::sem::Semaphore;
 use crate::object::shm::Segment;
+use crate::shared::barrier::Barrier;
+use crate::shared::lock::Lock;
 use crate::survey::scan;
 use crate::sys::exec;
 use nix::sys::signal::SigSet;
@@ -158,8 +160,14 @@ impl Drop for Stage<'_> {
         for one in segments {
             let _ = name(one.label.bytes()).and_then(|name| Segment::unlink(&name));
         }
+        for one in scan::barriers(&scope).unwrap_or_default() {
+            let _ = name(one.label.bytes()).and_then(|name| Barrier::unlink(&name));
+        }
         for one in semaphores {
             let _ = name(one.label.bytes()).and_then(|name| Semaphore::unlink(&name));
+        }
+        for one in scan::locks(&scope).unwrap_or_default() {
+            let _ = name(one.label.bytes()).and_then(|name| Lock::unlink(&name));
         }
         for one in &self.queues {
             let _ = name(one.as_bytes()).and_then(|name| Queue::unlink(&name));
@@ -173,6 +181,14 @@ pub(super) struct Player {
 }
 
 impl Player {
+    /// Kills it without warning; says which process it was.
+    pub(super) fn kill(mut self) -> anyhow::Result<u32> {
+        let mut child = self.child.take().context("finished once already")?;
+        child.kill()?;
+        child.wait()?;
+        Ok(child.id())
+    }
+
     /// Waits for its end and gives what it printed; failure is an error.
     pub(super) fn finish(mut self) -> anyhow::Result<String> {
         let child = self.child.take().context("finished once already")?;

@@ -19,6 +19,7 @@ mod create;
 mod ls;
 mod release;
 mod rm;
+mod run;
 mod stat;
 mod value;
 
@@ -33,6 +34,7 @@ pub(crate) enum Verb {
     Release(release::Release),
     #[command(visible_alias = "getvalue")]
     Value(value::Value),
+    Run(run::Run),
     Stat(stat::Stat),
     #[command(visible_alias = "list")]
     Ls(ls::Ls),
@@ -47,6 +49,7 @@ pub(crate) fn leaf(verb: &str, words: &[std::ffi::OsString]) -> Option<Parsed<Ve
         "acquire" | "wait" => leaf::parse(Verb::Acquire, words),
         "release" | "post" => leaf::parse(Verb::Release, words),
         "value" | "getvalue" => leaf::parse(Verb::Value, words),
+        "run" => leaf::parse(Verb::Run, words),
         "stat" => leaf::parse(Verb::Stat, words),
         "ls" | "list" => leaf::parse(Verb::Ls, words),
         "rm" | "unlink" => leaf::parse(Verb::Rm, words),
@@ -62,6 +65,7 @@ impl Verb {
             Verb::Acquire(_) => "sem acquire",
             Verb::Release(_) => "sem release",
             Verb::Value(_) => "sem value",
+            Verb::Run(_) => "sem run",
             Verb::Stat(_) => "sem stat",
             Verb::Ls(_) => "sem ls",
             Verb::Rm(_) => "sem rm",
@@ -74,6 +78,7 @@ impl Verb {
             Verb::Acquire(verb) => verb.run(context),
             Verb::Release(verb) => verb.run(context),
             Verb::Value(verb) => verb.run(context),
+            Verb::Run(verb) => verb.run(context),
             Verb::Stat(verb) => verb.run(context),
             Verb::Ls(verb) => verb.run(context),
             Verb::Rm(verb) => verb.run(context),

@@ -78,7 +78,7 @@ impl Semaphore {
                 .map_err(Error::os)?;
             backing::publish(&file, &path(name))
         });
-        published.map_err(|error| taken(error).about(name))
+        published.map_err(|error| backing::taken(error, "semaphore").about(name))
     }
 
     /// Opens an existing semaphore for taking and giving.
@@ -315,15 +315,6 @@ fn path(name: &Name) -> PathBuf {
 fn missing(error: Error) -> Error {
     match error.kind() {
         ErrorKind::Missing => error.saying("no such semaphore"),
-        _ => error,
-    }
-}
-
-fn taken(error: Error) -> Error {
-    match error.kind() {
-        ErrorKind::Exists => error
-            .saying("the semaphore exists already")
-            .hint("--if-exists open takes it as it is, --if-exists replace makes a new one"),
         _ => error,
     }
 }

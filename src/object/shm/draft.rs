@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use super::names::new_path;
-use super::refusal::{empty, taken};
+use super::refusal::empty;
 use super::{Allocation, Segment, require_room};
 use crate::backing;
 use crate::error::{Error, Result};
@@ -114,7 +114,7 @@ impl Draft {
     /// stays as it is then.
     pub fn publish(&self) -> Result<()> {
         backing::publish(&self.segment.file, &self.path)
-            .map_err(|error| taken(error).about(&self.name))
+            .map_err(|error| backing::taken(error, "segment").about(&self.name))
     }
 
     /// The bytes from `offset` on, for another segment that has the name.

@@ -28,7 +28,6 @@ mod refusal;
 pub use draft::Draft;
 pub use info::SegmentInfo;
 pub use names::is_of_another_kind;
-
 pub(crate) use names::new_path;
 use names::own_path;
 use refusal::{does_not_fit, empty, explained, no_space, unwritten};
@@ -97,7 +96,7 @@ impl Segment {
     /// [`ErrorKind::Exists`].
     pub fn require_free(name: &Name) -> Result<()> {
         match backing::look(&new_path(name)?) {
-            Ok(_) => Err(refusal::taken(Error::os(Errno::EEXIST)).about(name)),
+            Ok(_) => Err(backing::taken(Error::os(Errno::EEXIST), "segment").about(name)),
             Err(_) => Ok(()),
         }
     }

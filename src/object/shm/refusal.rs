@@ -4,7 +4,6 @@ use nix::errno::Errno;
 
 use crate::backing;
 use crate::error::{Error, ErrorKind};
-use crate::size::Size;
 
 pub(super) fn empty(what: &str) -> Error {
     Error::new(
@@ -24,42 +23,19 @@ pub(super) fn explained(error: Error) -> Error {
     }
 }
 
-pub(super) fn taken(error: Error) -> Error {
-    match error.kind() {
-        ErrorKind::Exists => error
-            .saying("the segment exists already")
-            .hint("--if-exists open takes it as it is, --if-exists replace makes a new one"),
-        _ => error,
-    }
-}
-
 /// A refusal of memory, with the arithmetic.
 pub(super) fn no_space(needed: u64) -> Error {
-    let room = backing::space()
-        .ok()
-        .and_then(|space| space.limit.map(|limit| (space.free, limit)))
-        .map(|(free, all)| format!(", {} free of {}", Size(free), Size(all)))
-        .unwrap_or_default();
-    Error::os(Errno::ENOSPC)
-        .saying(format!(
-            "{needed} bytes more do not fit: {}{room}",
-            backing::DIRECTORY
-        ))
-        .hint(format!(
-            "df {}; --sparse takes memory only as it is used",
-            backing::DIRECTORY
-        ))
+    backing::no_space(needed).hint(format!(
+        "df {}; --sparse takes memory only as it is used",
+        backing::DIRECTORY
+    ))
 }
 
 /// A refusal to write or to move the end, told apart by its errno.
 pub(super) fn unwritten(refusal: std::io::Error, needed: u64) -> Error {
-    let error = Error::os(refusal);
-    match error.errno() {
-        Some(Errno::ENOSPC) => no_space(needed),
-        Some(Errno::EFBIG) => error
-            .saying("beyond the limit for the size of files of this process (RLIMIT_FSIZE)")
-            .hint("ulimit -f"),
-        _ => error,
+    match backing::unwritten(refusal, needed) {
+        error if error.errno() == Some(Errno::ENOSPC) => no_space(needed),
+        error => error,
     }
 }
 

@@ -5,9 +5,9 @@ use std::os::unix::fs::FileExt;
 
 use nix::fcntl::{FallocateFlags, fallocate};
 
-use super::refusal::{no_space, too_large, unwritten};
+use super::refusal::too_large;
 use super::trailer;
-use crate::backing;
+use crate::backing::{self, no_space, unwritten};
 use crate::error::{Error, ErrorKind, Result};
 use crate::shared::element::Element;
 use crate::shared::npy::{DATA, Header};

@@ -56,7 +56,7 @@ pub use create::Contents;
 pub use info::ArrayInfo;
 pub use update::Change;
 
-use refusal::{cut, missing, taken};
+use refusal::{cut, missing};
 use trailer::Trailer;
 
 /// Bytes that are read at first, in the hope that they are enough.
@@ -140,7 +140,7 @@ impl Array {
             let (file, header) = create::complete(element, shape, contents, mode)?;
             backing::publish(&file, &path).map(|()| header)
         });
-        made.map_err(|error| taken(error).about(name))
+        made.map_err(|error| backing::taken(error, "object").about(name))
     }
 
     /// Opens an existing value or array, of ours or of numpy's making.

@@ -8,10 +8,10 @@ use crate::name::Name;
 
 impl Array {
     /// Removes the name. Processes that have it open keep it, but waiters of
-    /// this program end with [`ErrorKind::Broken`].
+    /// this program end with [`crate::error::ErrorKind::Broken`].
     ///
     /// # Errors
-    /// [`ErrorKind::Missing`], [`ErrorKind::Denied`], and [`ErrorKind::Broken`]
+    /// [`crate::error::ErrorKind::Missing`], [`crate::error::ErrorKind::Denied`], and [`crate::error::ErrorKind::Broken`]
     /// for what is of another family, or something else: it is left alone.
     pub fn unlink(name: &Name, family: Family) -> Result<()> {
         unlink(name, &[family])

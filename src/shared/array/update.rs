@@ -23,7 +23,7 @@ impl Array {
     /// that it stays; it may be asked again when others are faster.
     ///
     /// # Errors
-    /// What `change` says: nothing is changed then. [`ErrorKind::Broken`] for
+    /// What `change` says: nothing is changed then. [`crate::error::ErrorKind::Broken`] for
     /// a wide one whose writer was killed, what the wait says while another
     /// writer is at work on a wide one.
     pub fn update(

@@ -1,0 +1,65 @@
+//! `ipc barrier create`.
+
+use std::ffi::OsString;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cmd::context::Context;
+use crate::cmd::options::Creation;
+use crate::exit::Exit;
+use crate::facts::Label;
+use crate::shared::barrier::Barrier;
+
+const MORE: &str = "\
+Examples:
+  ipc barrier create start 4 --mode 0660
+      Makes a barrier of four for the group.
+
+Exit status:
+  4  the barrier exists, or under --if-exists open has other parties
+
+See also: ipc-barrier-wait(1)";
+
+/// Create a barrier at which nobody waits
+///
+/// There is seldom a need: wait makes the barrier when it is missing.
+#[derive(Debug, Args)]
+#[command(after_long_help = MORE)]
+pub(crate) struct Create {
+    /// Name of the new barrier
+    #[arg(value_name = "NAME")]
+    name: OsString,
+
+    /// How many have to arrive
+    #[arg(value_name = "PARTIES", value_parser = clap::value_parser!(u32).range(1..=240))]
+    parties: u32,
+
+    #[command(flatten)]
+    creation: Creation,
+}
+
+impl Create {
+    pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
+        let name = context.name(&self.name)?;
+        let outcome = self.creation.if_exists.apply(
+            || Barrier::create(&name, self.parties, self.creation.mode.mode),
+            || {
+                Barrier::look(&name)?
+                    .require(self.parties)
+                    .map_err(|error| error.about(&name))
+            },
+            || Barrier::unlink(&name),
+        )?;
+        if context.out.is_json() {
+            let label = Label::new(context.inner(&name));
+            let result = outcome.word();
+            context.out.json(&json!({
+                "kind": "barrier", "name": label.name, "result": result, "parties": self.parties,
+            }))?;
+        } else {
+            context.out.say(format_args!("{} {name}", outcome.word()));
+        }
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,53 @@
+//! `ipc event clear`.
+
+use std::ffi::OsString;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Events, open_or_create};
+use crate::cmd::complete;
+use crate::cmd::context::Context;
+use crate::cmd::options::NewMode;
+use crate::exit::Exit;
+use crate::facts::Label;
+
+const MORE: &str = "\
+Examples:
+  ipc event clear ready
+      From now on ready has to be waited for.
+
+Exit status:
+  5  permission denied
+  7  not an event
+
+See also: ipc-event-wait(1)";
+
+/// Clear an event: those who come later wait
+///
+/// The event is made when it is missing. Those whom it let go on are not called back.
+#[derive(Debug, Args)]
+#[command(after_long_help = MORE)]
+pub(crate) struct Clear {
+    /// Name of the event
+    #[arg(value_name = "NAME", add = complete::names::<Events>())]
+    name: OsString,
+
+    #[command(flatten)]
+    mode: NewMode,
+}
+
+impl Clear {
+    pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
+        let name = context.name(&self.name)?;
+        let event = open_or_create(&name, self.mode.mode)?;
+        let was_set = event.clear();
+        if context.out.is_json() {
+            let label = Label::new(context.inner(&name));
+            context
+                .out
+                .json(&json!({ "name": label.name, "set": false, "was_set": was_set }))?;
+        }
+        Ok(Exit::Done)
+    }
+}

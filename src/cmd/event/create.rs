@@ -1,0 +1,57 @@
+//! `ipc event create`.
+
+use std::ffi::OsString;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cmd::context::Context;
+use crate::cmd::options::Creation;
+use crate::exit::Exit;
+use crate::facts::Label;
+use crate::shared::event::Event;
+
+const MORE: &str = "\
+Examples:
+  ipc event create ready --mode 0660
+      Makes an event that the group may set and wait for.
+
+Exit status:
+  4  the event exists
+
+See also: ipc-event-set(1), ipc-event-wait(1)";
+
+/// Create an event that is not set
+///
+/// There is seldom a need: set, clear, pulse and wait make the event when it is missing.
+#[derive(Debug, Args)]
+#[command(after_long_help = MORE)]
+pub(crate) struct Create {
+    /// Name of the new event
+    #[arg(value_name = "NAME")]
+    name: OsString,
+
+    #[command(flatten)]
+    creation: Creation,
+}
+
+impl Create {
+    pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
+        let name = context.name(&self.name)?;
+        let outcome = self.creation.if_exists.apply(
+            || Event::create(&name, self.creation.mode.mode),
+            || Event::look(&name).map(drop),
+            || Event::unlink(&name),
+        )?;
+        if context.out.is_json() {
+            let label = Label::new(context.inner(&name));
+            let result = outcome.word();
+            context
+                .out
+                .json(&json!({ "kind": "event", "name": label.name, "result": result }))?;
+        } else {
+            context.out.say(format_args!("{} {name}", outcome.word()));
+        }
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,79 @@
+//! `ipc event wait`.
+
+use std::ffi::OsString;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Events, open_or_create};
+use crate::cmd::complete;
+use crate::cmd::context::Context;
+use crate::cmd::options::{NewMode, Waiting};
+use crate::error::ErrorKind;
+use crate::exit::Exit;
+use crate::facts::Label;
+use crate::process::identity::Process;
+
+const MORE: &str = "\
+Examples:
+  ipc event wait ready --timeout 30s
+      Waits until ready is set or pulsed, or gives up with exit code 124.
+  server & ipc event wait ready --or-exit $! || echo 'the server did not start'
+      Does not wait for a server that has ended.
+
+Exit status:
+  1    under --try: the event is not set
+  3    the process of --or-exit ended first, or there is none
+  7    not an event, or removed while waiting
+  124  the time is over
+
+See also: ipc-event-set(1), ipc-event-pulse(1)";
+
+/// Wait until an event is set or pulsed
+///
+/// The event is made when it is missing, so that it does not matter who is first. Any
+/// number of processes may wait. One that was there before a pulse always sees it.
+#[derive(Debug, Args)]
+#[command(after_long_help = MORE)]
+pub(crate) struct Wait {
+    /// Name of the event
+    #[arg(value_name = "NAME", add = complete::names::<Events>())]
+    name: OsString,
+
+    /// Give up with exit code 3 when this process ends first
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
+    or_exit: Option<i32>,
+
+    #[command(flatten)]
+    waiting: Waiting,
+
+    #[command(flatten)]
+    mode: NewMode,
+}
+
+impl Wait {
+    pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
+        let deadline = self.waiting.deadline();
+        let name = context.name(&self.name)?;
+        let event = open_or_create(&name, self.mode.mode)?;
+        let process = self.or_exit.map(Process::open);
+        // An event that is set counts even when the process has ended already.
+        let process = match process {
+            Some(Err(_)) if event.state().set => None,
+            other => other.transpose()?,
+        };
+        let mut wait = context.wait(deadline, format!("event {name}"));
+        match event.wait(process, &mut wait) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Exit::No),
+            result => result.map_err(|error| error.about(&name))?,
+        }
+        if context.out.is_json() {
+            let label = Label::new(context.inner(&name));
+            let state = event.state();
+            context
+                .out
+                .json(&json!({ "name": label.name, "set": state.set, "count": state.count }))?;
+        }
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,65 @@
+//! `ipc lock create`.
+
+use std::ffi::OsString;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cmd::context::Context;
+use crate::cmd::options::Creation;
+use crate::exit::Exit;
+use crate::facts::Label;
+use crate::shared::lock::{Geometry, Lock};
+
+const MORE: &str = "\
+Examples:
+  ipc lock create builders --slots 4 --mode 0660
+      Makes a lock of four slots for the group.
+
+Exit status:
+  4  the lock exists, or under --if-exists open has other slots
+
+See also: ipc-lock-acquire(1), ipc-lock-run(1)";
+
+/// Create a lock that nobody holds
+///
+/// There is seldom a need: acquire and run make the lock when it is missing.
+#[derive(Debug, Args)]
+#[command(after_long_help = MORE)]
+pub(crate) struct Create {
+    /// Name of the new lock
+    #[arg(value_name = "NAME")]
+    name: OsString,
+
+    /// Let this many hold it at once, instead of one writer or many readers
+    #[arg(long, value_name = "SLOTS", value_parser = clap::value_parser!(u32).range(1..=240))]
+    slots: Option<u32>,
+
+    #[command(flatten)]
+    creation: Creation,
+}
+
+impl Create {
+    pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
+        let name = context.name(&self.name)?;
+        let geometry = Geometry::of_slots(self.slots)?;
+        let outcome = self.creation.if_exists.apply(
+            || Lock::create(&name, geometry, self.creation.mode.mode),
+            || {
+                Lock::look(&name)?
+                    .require(geometry)
+                    .map_err(|error| error.about(&name))
+            },
+            || Lock::unlink(&name),
+        )?;
+        if context.out.is_json() {
+            let label = Label::new(context.inner(&name));
+            let result = outcome.word();
+            let document = json!({ "kind": "lock", "name": label.name, "result": result, "slots": self.slots });
+            context.out.json(&document)?;
+        } else {
+            context.out.say(format_args!("{} {name}", outcome.word()));
+        }
+        Ok(Exit::Done)
+    }
+}

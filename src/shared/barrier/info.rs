@@ -1,0 +1,104 @@
+//! What can be seen of a barrier without taking part.
+
+use serde::Serialize;
+
+use super::Barrier;
+use crate::error::Result;
+use crate::facts::{Described, Facts, Label};
+use crate::name::Name;
+use crate::process::identity::command_of;
+use crate::shared::judge::{Verdict, judge};
+use crate::shared::page::{Page, PageKind};
+
+/// A process that waits at a barrier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Member {
+    /// Its number.
+    pub pid: u32,
+    /// Its command line, where it can be read.
+    pub command: Option<String>,
+}
+
+/// What a listing or `stat` shows of a barrier.
+#[derive(Debug, Clone, Serialize)]
+pub struct BarrierInfo {
+    /// Always `barrier`.
+    pub kind: &'static str,
+    #[serde(flatten)]
+    /// Its name.
+    pub label: Label,
+    /// `ok`, or what lies there instead of a barrier.
+    pub status: String,
+    /// How many have to arrive.
+    pub parties: Option<u32>,
+    /// How many have.
+    pub arrived: Option<u32>,
+    /// How many generations have ended.
+    pub generation: Option<u64>,
+    #[serde(flatten)]
+    /// Owner, mode, place and time.
+    pub facts: Facts,
+}
+
+impl Barrier {
+    /// The processes that wait now, by number.
+    ///
+    /// # Errors
+    /// When the system has no descriptor to spare.
+    pub fn members(&self) -> Result<Vec<Member>> {
+        let generation = self.state().generation();
+        let mut members = Vec::new();
+        for index in self.places() {
+            let word = self.member(index);
+            let Some(pid) = word.owner() else { continue };
+            if self.side(index).generation == generation
+                && matches!(judge(word, pid)?, Verdict::Alive(_))
+            {
+                members.push(Member {
+                    pid,
+                    command: command_of(pid.cast_signed()),
+                });
+            }
+        }
+        Ok(members)
+    }
+}
+
+impl BarrierInfo {
+    /// Looks at a barrier, whatever its state.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::Missing`].
+    pub fn look(name: &Name) -> Result<BarrierInfo> {
+        let (facts, status) = Page::inspect(PageKind::Barrier, name)?;
+        let barrier = if status == "ok" {
+            Barrier::look(name).ok()
+        } else {
+            None
+        };
+        let arrived = barrier.as_ref().map(Barrier::arrived);
+        Ok(BarrierInfo {
+            kind: PageKind::Barrier.word(),
+            label: Label::new(name.as_bytes()),
+            status,
+            parties: barrier.as_ref().map(Barrier::parties),
+            arrived: arrived.map(|(count, _)| count),
+            generation: arrived.map(|(_, generation)| generation),
+            facts,
+        })
+    }
+}
+
+impl Described for BarrierInfo {
+    fn label(&self) -> &Label {
+        &self.label
+    }
+
+    fn label_mut(&mut self) -> &mut Label {
+        &mut self.label
+    }
+
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+}

@@ -1,0 +1,289 @@
+//! Events: something has happened, or happens now.
+//!
+//! One 64-bit word: bit 0 says set, the rest counts settings and pulses. A
+//! waiter remembers the count that it came with, so that it sees every pulse
+//! after it, however short. There is no owner, so there is nothing to recover.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use serde::Serialize;
+
+use crate::deadline::monotonic_now;
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::{Described, Facts, Label};
+use crate::name::Name;
+use crate::process::identity::Process;
+use crate::shared::page::{Page, PageKind, WORDS};
+use crate::size::Mode;
+use crate::sys::futex;
+use crate::wait::{RECHECK, Wait};
+
+const SET: u64 = 1;
+const ONE_MORE: u64 = 2;
+
+/// An open event.
+///
+/// Dropping it changes nothing: an event stays as it is until somebody
+/// changes it, whoever dies.
+#[derive(Debug)]
+pub struct Event {
+    page: Arc<Page>,
+}
+
+/// What can be known of an event at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventState {
+    /// Whether it is set.
+    pub set: bool,
+    /// How often it was set or pulsed.
+    pub count: u64,
+}
+
+impl Event {
+    /// Makes an event that is not set. Does not block.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Exists`].
+    pub fn create(name: &Name, mode: Mode) -> Result<()> {
+        Page::create(PageKind::Event, name, 0, mode)
+    }
+
+    /// Opens an existing event.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`], [`ErrorKind::Denied`], [`ErrorKind::Broken`].
+    pub fn open(name: &Name) -> Result<Event> {
+        Page::open(PageKind::Event, name).map(|page| Event {
+            page: Arc::new(page),
+        })
+    }
+
+    /// Opens an existing event to look at it: needs read permission alone.
+    ///
+    /// # Errors
+    /// As [`Event::open`].
+    pub fn look(name: &Name) -> Result<Event> {
+        Page::look(PageKind::Event, name).map(|page| Event {
+            page: Arc::new(page),
+        })
+    }
+
+    /// Removes the name; waiters end with [`ErrorKind::Broken`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`], [`ErrorKind::Denied`].
+    pub fn unlink(name: &Name) -> Result<()> {
+        Page::unlink(PageKind::Event, name, &[WORDS])
+    }
+
+    /// The state now.
+    pub fn state(&self) -> EventState {
+        let word = self.page.word(WORDS).load();
+        EventState {
+            set: word & SET != 0,
+            count: word / ONE_MORE,
+        }
+    }
+
+    /// Sets it: all waiters go on, and those who come later do not wait.
+    /// Says whether it was set before.
+    pub fn set(&self) -> bool {
+        self.change(|now| now.wrapping_add(ONE_MORE) | SET) & SET != 0
+    }
+
+    /// Clears it: those who come later wait. Says whether it was set before.
+    pub fn clear(&self) -> bool {
+        self.change(|now| now & !SET) & SET != 0
+    }
+
+    /// Lets all go on who wait at this moment, and changes nothing for others.
+    pub fn pulse(&self) {
+        self.change(|now| now.wrapping_add(ONE_MORE));
+    }
+
+    /// Waits until it is set or pulsed; with `unless`, until that process has
+    /// ended, whichever is first.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`] when the process ended first;
+    /// [`ErrorKind::Broken`] when the event was removed; what the wait says.
+    pub fn wait(&self, unless: Option<Process>, wait: &mut Wait) -> Result<()> {
+        let came = self.page.word(WORDS).load();
+        if came & SET != 0 {
+            return Ok(());
+        }
+        if let Some(process) = unless {
+            return self.wait_unless(came, &process, wait);
+        }
+        loop {
+            let now = self.page.word(WORDS).load();
+            if has_come(came, now) {
+                return Ok(());
+            }
+            self.page.require_present()?;
+            let until = wait.next(Some(RECHECK))?;
+            // Woken, or too late to sleep, or time to look again.
+            let _ = futex::wait(self.page.sleeper(WORDS), now as u32, until);
+        }
+    }
+
+    /// The same beside a process: its descriptor and what a second thread
+    /// makes of the word are watched together. Both stay readable, so nothing
+    /// that happens before the sleep is slept through.
+    fn wait_unless(&self, came: u64, process: &Process, wait: &mut Wait) -> Result<()> {
+        let bell = Bell::hang(Arc::clone(&self.page), came)?;
+        loop {
+            // Asked in this order an event that came before the end counts.
+            let ended = process.is_dead();
+            if has_come(came, self.page.word(WORDS).load()) {
+                return Ok(());
+            }
+            if ended {
+                return Err(Error::new(
+                    ErrorKind::Missing,
+                    format!("process {} ended first", process.pid()),
+                ));
+            }
+            self.page.require_present()?;
+            let until = wait.next(Some(RECHECK))?;
+            bell.listen(process, until)?;
+        }
+    }
+
+    fn change(&self, next: impl Fn(u64) -> u64) -> u64 {
+        let changed = self
+            .page
+            .word(WORDS)
+            .update(|now| Ok::<u64, std::convert::Infallible>(next(now)));
+        let before = match changed {
+            Ok(before) => before,
+            Err(never) => match never {},
+        };
+        futex::wake(self.page.sleeper(WORDS), u32::MAX);
+        before
+    }
+}
+
+/// Whether it was set or pulsed since the word was read as `came`.
+fn has_come(came: u64, now: u64) -> bool {
+    now & SET != 0 || now / ONE_MORE != came / ONE_MORE
+}
+
+/// A descriptor that becomes readable when somebody wakes the sleepers of an
+/// event: a futex cannot be polled, so a thread sleeps on it.
+struct Bell {
+    rung: Arc<EventFd>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Bell {
+    fn hang(page: Arc<Page>, came: u64) -> Result<Bell> {
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        let bell = Bell {
+            rung: Arc::new(EventFd::from_flags(flags).map_err(Error::os)?),
+            stop: Arc::default(),
+        };
+        let (rung, stop) = (Arc::clone(&bell.rung), Arc::clone(&bell.stop));
+        let ring = move || {
+            while !stop.load(Ordering::Acquire) {
+                let now = page.word(WORDS).load();
+                if !has_come(came, now) {
+                    let until = monotonic_now().saturating_add(RECHECK);
+                    let _ = futex::wait(page.sleeper(WORDS), now as u32, Some(until));
+                }
+                // The one who listens looks at everything itself.
+                let _ = rung.write(1);
+                if has_come(came, now) {
+                    return;
+                }
+            }
+        };
+        let spawned = std::thread::Builder::new().stack_size(64 << 10).spawn(ring);
+        spawned.map_err(Error::os)?;
+        Ok(bell)
+    }
+
+    /// Sleeps until the bell rings, the process ends or it is time.
+    fn listen(&self, process: &Process, until: Option<Duration>) -> Result<()> {
+        let left = until.map(|moment| moment.saturating_sub(monotonic_now()).into());
+        let mut watched = [
+            PollFd::new(process.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.rung.as_fd(), PollFlags::POLLIN),
+        ];
+        match ppoll(&mut watched, left, None) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(Error::os(errno)),
+        }
+        // Silent again, or silent already.
+        let _ = self.rung.read();
+        Ok(())
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        // The thread sees it within a second; it holds nothing that anybody waits for.
+        self.stop.store(true, Ordering::Release);
+    }
+}
+
+/// What a listing or `stat` shows of an event.
+#[derive(Debug, Clone, Serialize)]
+pub struct EventInfo {
+    /// Always `event`.
+    pub kind: &'static str,
+    #[serde(flatten)]
+    /// Its name.
+    pub label: Label,
+    /// `ok`, or what lies there instead of an event.
+    pub status: String,
+    /// Whether it is set; unknown when it cannot be read.
+    pub set: Option<bool>,
+    /// How often it was set or pulsed.
+    pub count: Option<u64>,
+    #[serde(flatten)]
+    /// Owner, mode, place and time.
+    pub facts: Facts,
+}
+
+impl EventInfo {
+    /// Looks at an event, whatever its state.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`].
+    pub fn look(name: &Name) -> Result<EventInfo> {
+        let (facts, status) = Page::inspect(PageKind::Event, name)?;
+        let state = match status.as_str() {
+            "ok" => Event::look(name).ok().map(|event| event.state()),
+            _ => None,
+        };
+        Ok(EventInfo {
+            kind: PageKind::Event.word(),
+            label: Label::new(name.as_bytes()),
+            status,
+            set: state.map(|state| state.set),
+            count: state.map(|state| state.count),
+            facts,
+        })
+    }
+}
+
+impl Described for EventInfo {
+    fn label(&self) -> &Label {
+        &self.label
+    }
+
+    fn label_mut(&mut self) -> &mut Label {
+        &mut self.label
+    }
+
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+}
