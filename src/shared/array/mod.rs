@@ -12,7 +12,7 @@
 //! # use ipc::{backing::Access, deadline::Deadline, name::Name, size::Mode, wait::Wait};
 //! # use ipc::shared::array::{Array, Contents, Family};
 //! # let name = Name::parse(format!("doc-{}", std::process::id()).as_bytes())?;
-//! let element = "int64".parse()?;
+//! let element: ipc::shared::element::Element = "int64".parse()?;
 //! let start = element.parse(b"5000")?;
 //! Array::create(&name, element, Some(vec![]), Contents::All(&start), Mode::default())?;
 //! let money = Array::open(&name, Family::Value, Access::Write)?;
