@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 
 use serde_json::json;
 
-use crate::sandbox::{Running, Sandbox};
+use crate::sandbox::{Running, Sandbox, until};
 use crate::shell::someone;
 
 fn waiting(sb: &Sandbox, options: &[&str]) -> Running {
@@ -136,13 +136,25 @@ fn a_process_that_is_gone_is_3_unless_the_event_is_set() {
 #[test]
 fn a_zombie_has_ended() {
     let sb = Sandbox::new();
-    let (mut parent, input) = sb.sh("true & echo $!; exec cat").start_with_input();
-    let zombie = parent.line();
-    sb.ipc(["event", "wait", "e", "--or-exit", &zombie, "-t", "30s"])
-        .run()
-        .code(3)
-        .stderr_has("ended first");
-    drop(input);
+    // A child of this test, which does not ask for its status yet.
+    let mut child = std::process::Command::new("true").spawn().unwrap();
+    let stat = format!("/proc/{}/stat", child.id());
+    until("the child to be a zombie", || {
+        std::fs::read_to_string(&stat).is_ok_and(|line| line.contains(") Z "))
+    });
+    sb.ipc([
+        "event",
+        "wait",
+        "e",
+        "--or-exit",
+        &child.id().to_string(),
+        "-t",
+        "30s",
+    ])
+    .run()
+    .code(3)
+    .stderr_has("ended first");
+    child.wait().unwrap();
 }
 
 #[test]
