@@ -12,14 +12,15 @@ use crate::process::identity::{command_of, since_boot};
 use crate::shared::judge::Verdict;
 use crate::shared::page::{Page, PageKind};
 
-/// A process that holds a lock, or waits at its gate for readers to leave.
+/// A process that holds a lock, or is about to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Holder {
     /// The owner.
     pub pid: u32,
     /// Its command line, where it can be read.
     pub command: Option<String>,
-    /// `exclusive`, `shared`, `slot`, or `pending` for a writer that waits for readers.
+    /// `exclusive`, `shared`, `slot`, or `pending` for one that may not hold it yet,
+    /// such as a writer that waits for readers.
     pub mode: &'static str,
     /// Whether the hold ends with a command that ipc ran.
     pub run: bool,
@@ -68,7 +69,7 @@ impl Lock {
             let side = self.side(index);
             let counts = side.stamp() == word.stamp();
             let mode = match self.geometry {
-                _ if self.is_pending(index, word) => "pending",
+                _ if word.is_pending() => "pending",
                 Geometry::Slots(_) => "slot",
                 Geometry::Plain if index == GATE => "exclusive",
                 Geometry::Plain => "shared",
