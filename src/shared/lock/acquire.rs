@@ -191,21 +191,34 @@ impl Lock {
             let sequence = self.page.word(SEQUENCE).load() as u32;
             let mut obstacles = Vec::new();
             for index in 1..=READERS {
-                let word = self.owner_word(index);
-                let Some(owner) = word.owner() else { continue };
-                match self.judged(index, word, owner)? {
-                    Verdict::Dead => drop(self.free_dead(index, word)),
-                    Verdict::Alive(process) => obstacles.push(Obstacle {
-                        index,
-                        word,
-                        process,
-                    }),
-                }
+                obstacles.extend(self.reader_at(index)?);
             }
             if obstacles.is_empty() {
                 return Ok(());
             }
             self.sleep(SEQUENCE, sequence, obstacles, wait)?;
+        }
+    }
+
+    /// The live reader in a slot.
+    fn reader_at(&self, index: usize) -> Result<Option<Obstacle>> {
+        loop {
+            let word = self.owner_word(index);
+            let Some(owner) = word.owner() else {
+                return Ok(None);
+            };
+            match self.judged(index, word, owner)? {
+                // What was pending may have become a hold before its process
+                // ended: only another look tells.
+                Verdict::Dead => drop(self.free_dead(index, word)),
+                Verdict::Alive(process) => {
+                    return Ok(Some(Obstacle {
+                        index,
+                        word,
+                        process,
+                    }));
+                }
+            }
         }
     }
 

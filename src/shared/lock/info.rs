@@ -10,6 +10,7 @@ use crate::facts::{Described, Facts, Label};
 use crate::name::Name;
 use crate::process::identity::{command_of, since_boot};
 use crate::shared::judge::Verdict;
+use crate::shared::owner::OwnerWord;
 use crate::shared::page::{Page, PageKind};
 
 /// A process that holds a lock, or is about to.
@@ -61,11 +62,9 @@ impl Lock {
     pub fn holders(&self) -> Result<Vec<Holder>> {
         let mut holders = Vec::new();
         for index in 0..self.words() {
-            let word = self.owner_word(index);
-            let Some(pid) = word.owner() else { continue };
-            if matches!(self.judged(index, word, pid)?, Verdict::Dead) {
+            let Some((pid, word)) = self.live_owner(index)? else {
                 continue;
-            }
+            };
             let side = self.side(index);
             let counts = side.stamp() == word.stamp();
             let mode = match self.geometry {
@@ -85,6 +84,21 @@ impl Lock {
             });
         }
         Ok(holders)
+    }
+
+    fn live_owner(&self, index: usize) -> Result<Option<(u32, OwnerWord)>> {
+        loop {
+            let word = self.owner_word(index);
+            let Some(pid) = word.owner() else {
+                return Ok(None);
+            };
+            match self.judged(index, word, pid)? {
+                Verdict::Alive(_) => return Ok(Some((pid, word))),
+                // It may have become another's before that process ended.
+                Verdict::Dead if self.owner_word(index) != word => {}
+                Verdict::Dead => return Ok(None),
+            }
+        }
     }
 
     /// Whether a former owner died while it held, and nobody has put that in order.

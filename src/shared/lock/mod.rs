@@ -208,19 +208,26 @@ impl Lock {
     /// Takes the lock from whoever holds it, all slots and readers too; says
     /// from how many. Their tokens are refused from now on.
     pub fn break_holds(&self) -> usize {
-        let held = |index: &usize| self.owner_word(*index).owner().is_some();
         (0..self.words())
-            .filter(held)
-            .filter(|index| {
-                let word = self.owner_word(*index);
-                let broken = if word.is_pending() {
-                    word.given_up()
-                } else {
-                    word.abandoned()
-                };
-                self.change(*index, word, broken)
-            })
+            .filter(|index| self.break_word(*index))
             .count()
+    }
+
+    fn break_word(&self, index: usize) -> bool {
+        loop {
+            let word = self.owner_word(index);
+            if word.owner().is_none() {
+                return false;
+            }
+            let broken = if word.is_pending() {
+                word.given_up()
+            } else {
+                word.abandoned()
+            };
+            if self.change(index, word, broken) {
+                return true;
+            }
+        }
     }
 
     /// The word that the owner holds, if it holds one.
