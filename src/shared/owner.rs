@@ -7,6 +7,10 @@
 //! owner another word, and it unmasks a reused pid, since the true owner
 //! started before its stamp was taken.
 //!
+//! The stamp of a hold is odd. An even one is pending: a process has put its
+//! own number there while it still finds out whether the hold may be. That is
+//! told by the word itself, for what stands beside it can be overtaken.
+//!
 //! This module is pure: it knows no clock, no process and no memory, so that
 //! the model checker sees the same transitions as the program.
 
@@ -14,6 +18,8 @@ use std::time::Duration;
 
 /// Highest pid of the kernel, PID_MAX_LIMIT; it fits 22 bits.
 pub const MAX_PID: u32 = (1 << 22) - 1;
+/// Highest stamp that fits.
+pub const MAX_STAMP: u64 = (1 << 41) - 1;
 /// The unit of a stamp: 41 bits of it are almost nine years of uptime.
 const UNIT_MICROS: u128 = 128;
 
@@ -28,7 +34,7 @@ pub struct Stamp(pub u64);
 impl Stamp {
     /// The stamp of a moment since boot.
     pub fn at(since_boot: Duration) -> Stamp {
-        Stamp((since_boot.as_micros() / UNIT_MICROS) as u64 & ((1 << 41) - 1))
+        Stamp((since_boot.as_micros() / UNIT_MICROS) as u64 & MAX_STAMP)
     }
 
     /// The moment since boot that it stands for.
@@ -71,13 +77,31 @@ impl OwnerWord {
     #[must_use]
     pub fn acquired(self, now: Stamp, pid: u32) -> OwnerWord {
         let stamp = now.max(Stamp(self.stamp().0 + 1));
-        OwnerWord::new(stamp, self.is_abandoned(), pid)
+        OwnerWord::new(Stamp(stamp.0 | 1), self.is_abandoned(), pid)
+    }
+
+    /// Kept from others by `pid`, which does not hold it yet.
+    #[must_use]
+    pub fn pending(self, now: Stamp, pid: u32) -> OwnerWord {
+        let stamp = now.max(Stamp(self.stamp().0 + 1));
+        OwnerWord::new(Stamp((stamp.0 + 1) & !1), self.is_abandoned(), pid)
+    }
+
+    /// Whether it is kept from others by a process that does not hold it yet.
+    pub fn is_pending(self) -> bool {
+        self.owner().is_some() && self.0 & 1 << 23 == 0
     }
 
     /// Given back by its owner: nothing is left in disorder.
     #[must_use]
     pub fn released(self) -> OwnerWord {
         OwnerWord::new(self.stamp(), false, 0)
+    }
+
+    /// No longer pending: an abandonment that was met stays for the next one.
+    #[must_use]
+    pub fn given_up(self) -> OwnerWord {
+        OwnerWord::new(self.stamp(), self.is_abandoned(), 0)
     }
 
     /// Taken from a dead owner, or by force: the next one is told.
@@ -100,7 +124,7 @@ impl OwnerWord {
 pub struct Side(pub u64);
 
 impl Side {
-    /// A side word for a hold of this stamp; depth 0 is a pending one.
+    /// A side word for a hold of this stamp.
     pub fn new(stamp: Stamp, depth: u32) -> Side {
         Side(stamp.0 << 23 | u64::from(depth & MAX_PID))
     }
@@ -131,11 +155,6 @@ impl Side {
     pub fn is_run(self) -> bool {
         self.0 & 1 << 22 != 0
     }
-
-    /// Whether it is the gate of a writer that still waits for readers.
-    pub fn is_pending(self) -> bool {
-        self.depth() == 0
-    }
 }
 
 #[cfg(test)]
@@ -147,18 +166,31 @@ mod tests {
         let held = OwnerWord::FREE.acquired(Stamp(100), 42);
         assert_eq!(
             (held.stamp(), held.owner(), held.is_abandoned()),
-            (Stamp(100), Some(42), false)
+            (Stamp(101), Some(42), false)
         );
         let free = held.released();
         assert_eq!(
             (free.stamp(), free.owner(), free.is_abandoned()),
-            (Stamp(100), None, false)
+            (Stamp(101), None, false)
         );
         let again = free.acquired(Stamp(100), 42);
-        assert_eq!(again.stamp(), Stamp(101));
+        assert_eq!(again.stamp(), Stamp(103));
         let lost = again.abandoned().acquired(Stamp(50), 43);
-        assert_eq!((lost.stamp(), lost.is_abandoned()), (Stamp(102), true));
+        assert_eq!((lost.stamp(), lost.is_abandoned()), (Stamp(105), true));
         assert!(!lost.released().is_abandoned());
+    }
+
+    #[test]
+    fn pending_is_no_hold_and_keeps_an_abandonment() {
+        let left = OwnerWord::FREE.acquired(Stamp(7), 42).abandoned();
+        let pending = left.pending(Stamp(0), 43);
+        assert_eq!((pending.stamp(), pending.owner()), (Stamp(8), Some(43)));
+        assert!(pending.is_pending() && !left.is_pending());
+        assert!(pending.given_up().is_abandoned());
+        assert!(!pending.given_up().is_pending());
+        let held = pending.acquired(Stamp(0), 44);
+        assert_eq!((held.stamp(), held.is_abandoned()), (Stamp(9), true));
+        assert!(!held.is_pending());
     }
 
     #[test]
@@ -176,8 +208,8 @@ mod tests {
     #[test]
     fn a_reused_number_is_not_the_owner() {
         let word = OwnerWord::FREE.acquired(Stamp(100), MAX_PID);
-        assert!(word.is_of(MAX_PID, Stamp(100)));
-        assert!(!word.is_of(MAX_PID, Stamp(101)));
+        assert!(word.is_of(MAX_PID, Stamp(101)));
+        assert!(!word.is_of(MAX_PID, Stamp(102)));
         assert!(!word.is_of(MAX_PID - 1, Stamp(0)));
     }
 }

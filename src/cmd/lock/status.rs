@@ -109,9 +109,12 @@ impl Status {
 }
 
 fn print(context: &mut Context, info: &LockInfo, waiters: &[i32]) -> Result<()> {
-    let slots = info
-        .slots
-        .map(|count| format!(", {} of {count} slots", info.holders.len()));
+    let held = info
+        .holders
+        .iter()
+        .filter(|holder| holder.mode != "pending")
+        .count();
+    let slots = info.slots.map(|count| format!(", {held} of {count} slots"));
     context.out.line(format_args!(
         "{}{}",
         info.state.unwrap_or("unknown"),

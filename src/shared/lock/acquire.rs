@@ -1,10 +1,14 @@
 //! Taking a lock: every step is one compare-and-swap, so a process killed at
 //! any instruction leaves nothing to repair.
+//!
+//! Each word is first taken as pending, in the name of this process, so that
+//! its death gives it back; it becomes the owner's by the last step, when
+//! readers and writers have seen each other.
 
 use std::sync::atomic::{Ordering, fence};
 
 use super::watch::Watch;
-use super::{GATE, Geometry, Lock, READERS, SEQUENCE, described, now, owner_at, side_at};
+use super::{GATE, Geometry, Lock, READERS, SEQUENCE, described, owner_at, side_at};
 use crate::error::{Error, ErrorKind, Result};
 use crate::process::identity::Process;
 use crate::shared::judge::Verdict;
@@ -61,6 +65,20 @@ pub(super) struct Obstacle {
     pub(super) process: Option<Process>,
 }
 
+/// Who takes, and whose death was met on the way.
+struct Taker<'a> {
+    this: Process,
+    request: &'a Request<'a>,
+    dead: Option<u32>,
+}
+
+impl Taker<'_> {
+    /// Whether it does not want what a dead owner has left in this word.
+    fn refuses(&self, word: OwnerWord) -> bool {
+        word.owner().is_none() && word.is_abandoned() && !self.request.recover
+    }
+}
+
 /// What one look at a word came to.
 enum Attempt {
     Won(OwnerWord),
@@ -83,16 +101,23 @@ impl Lock {
         if let Some((index, word)) = self.hold_of(request.owner) {
             return self.again(index, word, request);
         }
+        let this = Process::open(std::process::id().cast_signed())?;
+        let mut taker = Taker {
+            this,
+            request,
+            dead: None,
+        };
         match (self.geometry, request.want) {
             (Geometry::Slots(count), Want::Shared) => Err(Error::new(
                 ErrorKind::Exists,
                 format!("the lock has {count} slots, and so no readers"),
             )),
             (Geometry::Slots(count), Want::Exclusive) => {
-                self.take_any(0..count as usize, request, wait)
+                let (index, pending) = self.take_any(0..count as usize, &mut taker, wait)?;
+                self.settle(index, pending, taker)
             }
-            (Geometry::Plain, Want::Exclusive) => self.take_gate(request, wait),
-            (Geometry::Plain, Want::Shared) => self.take_as_reader(request, wait),
+            (Geometry::Plain, Want::Exclusive) => self.take_gate(taker, wait),
+            (Geometry::Plain, Want::Shared) => self.take_as_reader(taker, wait),
         }
     }
 
@@ -113,13 +138,15 @@ impl Lock {
                     .hint("release it first; others may write before it is taken again"),
             );
         }
-        let deeper = |now: u64| match Side(now) {
-            side if side.stamp() != word.stamp() => Ok(Side::new(word.stamp(), 2).0),
-            side if side.depth() == MAX_PID => Err(Error::new(
+        let deeper = |bits| match Side(bits) {
+            side if side.stamp() == word.stamp() && side.depth() == MAX_PID => Err(Error::new(
                 ErrorKind::Limit,
                 format!("it was taken {MAX_PID} times over"),
             )),
-            side => Ok(side.with_depth(side.depth().max(1) + 1).0),
+            side if side.stamp() == word.stamp() => Ok(side.with_depth(side.depth().max(1) + 1).0),
+            // One of a later hold: this one is over.
+            side if side.stamp() > word.stamp() => Err(broken_meanwhile()),
+            _ => Ok(Side::new(word.stamp(), 2).0),
         };
         self.page.word(side_at(index)).update(deeper)?;
         Ok(Acquired {
@@ -134,63 +161,47 @@ impl Lock {
     fn take_any(
         &self,
         indices: std::ops::Range<usize>,
-        request: &Request<'_>,
+        taker: &mut Taker<'_>,
         wait: &mut Wait,
-    ) -> Result<Acquired> {
-        let mut dead = None;
+    ) -> Result<(usize, OwnerWord)> {
         loop {
             // Read before the words: what becomes free after the look moves it.
             let sequence = self.page.word(SEQUENCE).load() as u32;
             let mut obstacles = Vec::new();
             for index in indices.clone() {
-                match self.attempt(index, request.owner, request.recover, None, &mut dead)? {
-                    Attempt::Won(word) => return self.won(index, word, request.owner, dead),
+                match self.attempt(index, taker)? {
+                    Attempt::Won(pending) => return Ok((index, pending)),
                     Attempt::Busy(obstacle) => obstacles.push(obstacle),
                 }
             }
-            self.sleep(SEQUENCE, sequence, obstacles, request.owner, wait)?;
+            self.sleep(SEQUENCE, sequence, obstacles, taker.request.owner, wait)?;
         }
     }
 
     /// The gate, once its holder and all readers are gone.
-    ///
-    /// First as pending, in the name of this process, so that its death opens
-    /// the gate again; in the name of the owner when the readers have left.
-    fn take_gate(&self, request: &Request<'_>, wait: &mut Wait) -> Result<Acquired> {
-        let this = Process::open(std::process::id().cast_signed())?;
-        let mut dead = None;
+    fn take_gate(&self, mut taker: Taker<'_>, wait: &mut Wait) -> Result<Acquired> {
         let pending = loop {
-            match self.attempt(GATE, &this, request.recover, Some(pending_side), &mut dead)? {
-                Attempt::Won(word) => break word,
+            match self.attempt(GATE, &mut taker)? {
+                Attempt::Won(pending) => break pending,
                 Attempt::Busy(obstacle) => {
                     let seen = obstacle.word.futex();
-                    self.sleep(owner_at(GATE), seen, vec![obstacle], request.owner, wait)?;
+                    self.sleep(
+                        owner_at(GATE),
+                        seen,
+                        vec![obstacle],
+                        taker.request.owner,
+                        wait,
+                    )?;
                 }
             }
         };
-        if let Err(error) = self.wait_for_readers(request.owner, wait) {
-            self.change(GATE, pending, self.given_up(pending));
+        // As in take_as_reader, the other way round.
+        fence(Ordering::SeqCst);
+        if let Err(error) = self.wait_for_readers(taker.request.owner, wait) {
+            self.change(GATE, pending, pending.given_up());
             return Err(error);
         }
-        let held = pending.acquired(now(), request.owner.pid().cast_unsigned());
-        self.note_unique(GATE, held, request.owner);
-        if !self.change(GATE, pending, held) {
-            return Err(Error::new(
-                ErrorKind::Broken,
-                "the lock was broken while it was taken",
-            ));
-        }
-        self.won(GATE, held, request.owner, dead)
-    }
-
-    /// What a pending gate becomes when it is given up: an abandonment that
-    /// was met stays for the next one.
-    fn given_up(&self, pending: OwnerWord) -> OwnerWord {
-        if pending.is_abandoned() {
-            pending.abandoned()
-        } else {
-            pending.released()
-        }
+        self.settle(GATE, pending, taker)
     }
 
     fn wait_for_readers(&self, owner: &Process, wait: &mut Wait) -> Result<()> {
@@ -198,16 +209,7 @@ impl Lock {
             let sequence = self.page.word(SEQUENCE).load() as u32;
             let mut obstacles = Vec::new();
             for index in 1..=READERS {
-                let word = self.owner_word(index);
-                let Some(reader) = word.owner() else { continue };
-                match self.judged(index, word, reader)? {
-                    Verdict::Dead => drop(self.free_dead(index, word)),
-                    Verdict::Alive(process) => obstacles.push(Obstacle {
-                        index,
-                        word,
-                        process,
-                    }),
-                }
+                obstacles.extend(self.reader_at(index)?);
             }
             if obstacles.is_empty() {
                 return Ok(());
@@ -216,45 +218,65 @@ impl Lock {
         }
     }
 
-    /// A place among the readers, unless a writer is at the gate.
-    fn take_as_reader(&self, request: &Request<'_>, wait: &mut Wait) -> Result<Acquired> {
-        let mut dead = None;
+    /// The live reader in a slot.
+    fn reader_at(&self, index: usize) -> Result<Option<Obstacle>> {
         loop {
-            self.wait_for_gate(request, &mut dead, wait)?;
-            let acquired = self.take_any(1..READERS + 1, request, wait)?;
-            // The slot is taken before the gate is looked at, as a writer takes
-            // the gate before it looks at the slots: one of both sees the other.
-            fence(Ordering::SeqCst);
-            let gate = self.owner_word(GATE);
-            let recovered = gate.is_abandoned();
-            if gate.owner().is_none() {
-                return Ok(Acquired {
-                    recovered,
-                    dead_owner: dead,
-                    ..acquired
-                });
+            let word = self.owner_word(index);
+            let Some(owner) = word.owner() else {
+                return Ok(None);
+            };
+            match self.judged(index, word, owner)? {
+                // What was pending may have become a hold before its process
+                // ended: only another look tells.
+                Verdict::Dead => drop(self.free_dead(index, word)),
+                Verdict::Alive(process) => {
+                    return Ok(Some(Obstacle {
+                        index,
+                        word,
+                        process,
+                    }));
+                }
             }
-            self.change(acquired.index, acquired.word, acquired.word.released());
         }
     }
 
-    fn wait_for_gate(
-        &self,
-        request: &Request<'_>,
-        dead: &mut Option<u32>,
-        wait: &mut Wait,
-    ) -> Result<()> {
+    /// A place among the readers, unless a writer is at the gate.
+    fn take_as_reader(&self, mut taker: Taker<'_>, wait: &mut Wait) -> Result<Acquired> {
+        loop {
+            self.wait_for_gate(&mut taker, wait)?;
+            let (index, pending) = self.take_any(1..READERS + 1, &mut taker, wait)?;
+            // The slot is taken before the gate is looked at, as a writer takes
+            // the gate before it looks at the slots: with a fence in between,
+            // on both sides, one of both sees the other.
+            fence(Ordering::SeqCst);
+            let gate = self.owner_word(GATE);
+            let refused = taker.refuses(gate);
+            if gate.owner().is_none() && !refused {
+                let acquired = self.settle(index, pending, taker)?;
+                return Ok(Acquired {
+                    recovered: gate.is_abandoned(),
+                    ..acquired
+                });
+            }
+            self.change(index, pending, pending.given_up());
+            if refused {
+                return Err(left_behind());
+            }
+        }
+    }
+
+    fn wait_for_gate(&self, taker: &mut Taker<'_>, wait: &mut Wait) -> Result<()> {
         loop {
             let word = self.owner_word(GATE);
             let Some(owner) = word.owner() else {
-                if word.is_abandoned() && !request.recover {
-                    return Err(not_recovered());
+                if taker.refuses(word) {
+                    return Err(left_behind());
                 }
-                *dead = self.died_with(GATE, word).or(*dead);
+                taker.dead = self.died_with(GATE, word).or(taker.dead);
                 return Ok(());
             };
             match self.judged(GATE, word, owner)? {
-                Verdict::Dead => *dead = self.free_dead(GATE, word).or(*dead),
+                Verdict::Dead => taker.dead = self.free_dead(GATE, word).or(taker.dead),
                 Verdict::Alive(process) => {
                     let obstacle = Obstacle {
                         index: GATE,
@@ -265,7 +287,7 @@ impl Lock {
                         owner_at(GATE),
                         word.futex(),
                         vec![obstacle],
-                        request.owner,
+                        taker.request.owner,
                         wait,
                     )?;
                 }
@@ -274,21 +296,15 @@ impl Lock {
     }
 
     /// One attempt at one word; frees it first when its owner is dead.
-    fn attempt(
-        &self,
-        index: usize,
-        owner: &Process,
-        recover: bool,
-        side: Option<fn(Stamp) -> Side>,
-        dead: &mut Option<u32>,
-    ) -> Result<Attempt> {
+    ///
+    /// What is won is pending, in the name of this process: killed from here
+    /// on, it leaves nothing that its owner could take for a hold.
+    fn attempt(&self, index: usize, taker: &mut Taker<'_>) -> Result<Attempt> {
         loop {
-            // Read before the owner word: it is written only on what was seen.
-            let former = self.side(index);
             let word = self.owner_word(index);
             if let Some(holder) = word.owner() {
                 match self.judged(index, word, holder)? {
-                    Verdict::Dead => *dead = self.free_dead(index, word).or(*dead),
+                    Verdict::Dead => taker.dead = self.free_dead(index, word).or(taker.dead),
                     Verdict::Alive(process) => {
                         return Ok(Attempt::Busy(Obstacle {
                             index,
@@ -299,59 +315,43 @@ impl Lock {
                 }
                 continue;
             }
-            if word.is_abandoned() && !recover {
-                return Err(not_recovered());
+            if taker.refuses(word) {
+                return Err(left_behind());
             }
-            *dead = self.died_with(index, word).or(*dead);
-            let mine = word.acquired(now(), owner.pid().cast_unsigned());
-            if let Some(side) = side
-                && !self.exchange(side_at(index), former.0, side(mine.stamp()).0)
-            {
-                // Another contender is a step ahead.
-                continue;
-            }
-            self.note_unique(index, mine, owner);
-            if self.change(index, word, mine) {
-                if let Some(side) = side {
-                    // One that was overtaken here may still have written its own.
-                    self.set_side(index, side(mine.stamp()));
-                }
-                return Ok(Attempt::Won(mine));
+            taker.dead = self.died_with(index, word).or(taker.dead);
+            let this = taker.this.pid().cast_unsigned();
+            let pending = self.stamped(word, OwnerWord::pending, this);
+            if self.change(index, word, pending) {
+                return Ok(Attempt::Won(pending));
             }
         }
     }
 
-    fn set_side(&self, index: usize, side: Side) {
-        let Ok(_) = self
-            .page
-            .word(side_at(index))
-            .update(|_| Ok::<u64, std::convert::Infallible>(side.0));
-    }
-
-    /// The last step: an owner that has died meanwhile holds nothing.
-    fn won(
-        &self,
-        index: usize,
-        word: OwnerWord,
-        owner: &Process,
-        dead: Option<u32>,
-    ) -> Result<Acquired> {
+    /// The last step: what this process has pending becomes the owner's, unless
+    /// that has died meanwhile.
+    fn settle(&self, index: usize, pending: OwnerWord, taker: Taker<'_>) -> Result<Acquired> {
+        let owner = taker.request.owner;
+        let word = self.stamped(pending, OwnerWord::acquired, owner.pid().cast_unsigned());
+        self.note_unique(index, word, owner);
+        if !self.change(index, pending, word) {
+            return Err(broken_meanwhile());
+        }
         if owner.is_dead() {
-            self.change(index, word, word.abandoned());
+            self.free_dead(index, word);
             return Err(has_ended(owner));
         }
         // Looked at after the word was won, as rm looks at the words after it
         // has marked the lock: one of both sees the other.
         fence(Ordering::SeqCst);
         if let Err(removed) = self.page.require_present() {
-            self.change(index, word, self.given_up(word));
+            self.change(index, word, word.given_up());
             return Err(removed);
         }
         Ok(Acquired {
             index,
             word,
             recovered: word.is_abandoned(),
-            dead_owner: dead,
+            dead_owner: taker.dead,
         })
     }
 
@@ -365,11 +365,19 @@ impl Lock {
         owner: &Process,
         wait: &mut Wait,
     ) -> Result<()> {
-        self.page.require_present()?;
         // Who waits for a process that has ended waits for nobody.
         require_alive(owner)?;
         let until = wait.next(Some(RECHECK))?;
+        let seen_words: Vec<_> = obstacles.iter().map(|one| (one.index, one.word)).collect();
         let _watch = Watch::start(self, obstacles, owner);
+        // What came before the watch stood was not seen by it.
+        self.page.require_present()?;
+        if seen_words
+            .into_iter()
+            .any(|(index, word)| self.owner_word(index) != word)
+        {
+            return Ok(());
+        }
         // Woken, or too late to sleep, or time to look again.
         let _ = futex::wait(self.page.sleeper(offset), seen, until);
         Ok(())
@@ -388,11 +396,11 @@ fn has_ended(owner: &Process) -> Error {
     Error::new(ErrorKind::Missing, message)
 }
 
-fn not_recovered() -> Error {
-    Error::new(ErrorKind::Broken, "its owner died while it held")
-        .hint("without --no-recover it is taken over")
+fn broken_meanwhile() -> Error {
+    Error::new(ErrorKind::Broken, "the lock was broken while it was taken")
 }
 
-fn pending_side(stamp: Stamp) -> Side {
-    Side::new(stamp, 0)
+fn left_behind() -> Error {
+    Error::new(ErrorKind::Broken, "its owner died while it held")
+        .hint("without --no-recover it is taken over")
 }

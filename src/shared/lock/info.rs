@@ -100,8 +100,7 @@ impl Lock {
                 return word.is_abandoned();
             };
             // A command that took over and has ended has left it in order.
-            let left = !self.ends_in_order(index, word)
-                || self.is_pending(index, word) && word.is_abandoned();
+            let left = !self.ends_in_order(index, word) || word.is_pending() && word.is_abandoned();
             left && dead(pid)
         })
     }

@@ -8,9 +8,10 @@
 //! | offset | word |
 //! | --- | --- |
 //! | 64 | sequence: moves whenever a word becomes free |
+//! | 72 | the last stamp that was given out, so that no two holds have one token |
 //! | 80 | the owner word of the last owner that died while it held |
 //! | 128 + 8 i | the owner word i; of a plain lock, 0 is the gate |
-//! | 2048 + 8 i | side word i: depth, run hold, pending; counts while its stamp is that of the owner word |
+//! | 2048 + 8 i | side word i: depth, run hold; counts while its stamp is that of the owner word |
 //! | 3024 + 8 i | unique number of the owner's descriptor, where there is room for it |
 
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::name::Name;
 use crate::process::identity::{Process, command_of, since_boot};
 use crate::shared::judge::{Verdict, judge};
-use crate::shared::owner::{OwnerWord, Side, Stamp};
+use crate::shared::owner::{MAX_STAMP, OwnerWord, Side, Stamp};
 use crate::shared::page::{Page, PageKind};
 use crate::size::Mode;
 use crate::sys::futex;
@@ -42,6 +43,7 @@ pub use info::{Holder, LockInfo};
 pub const READERS: usize = 120;
 
 const SEQUENCE: usize = 64;
+const LAST_STAMP: usize = 72;
 const LAST_DEAD: usize = 80;
 const OWNERS: usize = 128;
 const SIDES: usize = 2048;
@@ -192,7 +194,7 @@ impl Lock {
 
     /// Whether this is a hold of somebody who lives.
     fn lives(&self, index: usize, word: OwnerWord) -> Result<bool> {
-        let Some(owner) = word.owner().filter(|_| !self.is_pending(index, word)) else {
+        let Some(owner) = word.owner().filter(|_| !word.is_pending()) else {
             return Ok(false);
         };
         Ok(matches!(
@@ -216,14 +218,15 @@ impl Lock {
         let pid = owner.pid().cast_unsigned();
         (0..self.words())
             .map(|index| (index, self.owner_word(index)))
-            .find(|(index, word)| word.is_of(pid, start) && !self.is_pending(*index, *word))
+            .filter(|(_, word)| word.is_of(pid, start) && !word.is_pending())
+            .find(|(index, word)| !self.is_another(*index, *word, owner))
     }
 
     /// Marks the hold as one of a command that ends with its owner.
     pub fn mark_as_run(&self, acquired: &Acquired) {
         let side = Side::new(acquired.word.stamp(), 1).as_run();
-        let former = self.side(acquired.index);
-        self.exchange(side_at(acquired.index), former.0, side.0);
+        // Nobody but its owner writes beside a hold.
+        self.store(side_at(acquired.index), side.0);
     }
 
     fn words(&self) -> usize {
@@ -241,11 +244,6 @@ impl Lock {
         Side(self.page.word(side_at(index)).load())
     }
 
-    fn is_pending(&self, index: usize, word: OwnerWord) -> bool {
-        let side = self.side(index);
-        side.stamp() == word.stamp() && side.is_pending()
-    }
-
     /// One compare-and-swap of an owner word; wakes when it becomes free.
     fn change(&self, index: usize, from: OwnerWord, to: OwnerWord) -> bool {
         let changed = self.exchange(owner_at(index), from.0, to.0);
@@ -260,6 +258,29 @@ impl Lock {
             .word(offset)
             .update(|now| if now == from { Ok(to) } else { Err(()) })
             .is_ok()
+    }
+
+    fn store(&self, offset: usize, bits: u64) {
+        let all = |_| Ok::<u64, std::convert::Infallible>(bits);
+        let Ok(_) = self.page.word(offset).update(all);
+    }
+
+    /// The next step of a word, with a stamp that no word of this lock has had.
+    ///
+    /// The word was read before, so the stamp is larger than the one in it.
+    fn stamped(
+        &self,
+        word: OwnerWord,
+        step: fn(OwnerWord, Stamp, u32) -> OwnerWord,
+        pid: u32,
+    ) -> OwnerWord {
+        let now = now();
+        let mut next = word;
+        let Ok(_) = self.page.word(LAST_STAMP).update(|last| {
+            next = step(word, now.max(Stamp(last % MAX_STAMP + 1)), pid);
+            Ok::<u64, std::convert::Infallible>(next.stamp().0)
+        });
+        next
     }
 
     fn wake(&self, index: usize) {
@@ -297,7 +318,8 @@ impl Lock {
                 .is_some_and(|unique| unique as u32 != noted as u32)
     }
 
-    /// Notes the unique number for the word that is about to be stored.
+    /// Notes the unique number for the word that is about to be stored, while
+    /// this process keeps the word pending: nobody else notes any there.
     fn note_unique(&self, index: usize, word: OwnerWord, owner: &Process) {
         if self.words() > MOST_UNIQUES {
             return;
@@ -305,25 +327,24 @@ impl Lock {
         let noted = owner.unique().map_or(0, |unique| {
             u64::from(word.futex()) << 32 | unique & 0xffff_ffff
         });
-        let Ok(_) = self
-            .page
-            .word(unique_at(index))
-            .update(|_| Ok::<u64, std::convert::Infallible>(noted));
+        self.store(unique_at(index), noted);
     }
 
     /// Frees a word whose owner is dead. A run hold ended with its command, as
     /// it should; a pending one was no hold yet; others are abandoned.
     fn free_dead(&self, index: usize, word: OwnerWord) -> Option<u32> {
         let orderly = self.ends_in_order(index, word);
-        let freed = if orderly {
-            word.released()
-        } else {
+        if !orderly {
             // For whoever takes it next: that need not be this process.
             let Ok(_) = self
                 .page
                 .word(LAST_DEAD)
                 .update(|_| Ok::<u64, std::convert::Infallible>(word.0));
-            word.abandoned()
+        }
+        let freed = match () {
+            () if word.is_pending() => word.given_up(),
+            () if orderly => word.released(),
+            () => word.abandoned(),
         };
         let changed = self.change(index, word, freed);
         word.owner().filter(|_| changed && !orderly)
@@ -343,11 +364,11 @@ impl Lock {
     }
 
     /// Whether the death of the owner leaves nothing half done: it was a
-    /// command that ran, a writer that still waited, or a reader.
+    /// command that ran, a reader, or one that still found out whether it may.
     fn ends_in_order(&self, index: usize, word: OwnerWord) -> bool {
         let side = self.side(index);
-        let noted = side.stamp() == word.stamp() && (side.is_run() || side.is_pending());
-        noted || self.is_reader(index)
+        let run = side.stamp() == word.stamp() && side.is_run();
+        word.is_pending() || run || self.is_reader(index)
     }
 }
 

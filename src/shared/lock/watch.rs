@@ -98,34 +98,34 @@ fn follow(
     let owners = watched.iter().filter_map(|one| one.process.as_ref());
     entries.extend(owners.map(|process| PollFd::new(process.as_fd(), PollFlags::POLLIN)));
     entries.extend(object.map(|inotify| PollFd::new(inotify.as_fd(), PollFlags::POLLIN)));
-    loop {
-        match poll(&mut entries, PollTimeout::NONE) {
-            Err(Errno::EINTR) => continue,
-            Err(_) => return,
-            Ok(_) => {}
+    if poll_on(&mut entries, PollTimeout::NONE).is_err() {
+        return;
+    }
+    for (one, entry) in watched.iter().zip(&entries[2..]) {
+        if entry.any() == Some(true) {
+            lock.free_dead(one.index, one.word);
         }
-        if entries[0].any() == Some(true) {
-            return;
-        }
-        for (one, entry) in watched.iter().zip(&entries[2..]) {
-            if entry.any() == Some(true) {
-                lock.free_dead(one.index, one.word);
-            }
-        }
-        // The sleeper looks at everything itself, so any event is reason enough.
+    }
+    // The sleeper looks at everything itself, so any event is reason enough. It
+    // may not be asleep yet, and no word need have changed: again until it hears.
+    let mut pause = 1_u8;
+    while entries[0].any() != Some(true) {
         for one in obstacles {
             futex::wake(lock.page.sleeper(owner_at(one.index)), u32::MAX);
         }
         futex::wake(lock.page.sleeper(SEQUENCE), u32::MAX);
-        if let Some(inotify) = object {
-            let _ = inotify.read_events();
-        }
-        if entries[1..=1 + watched.len()]
-            .iter()
-            .any(|entry| entry.any() == Some(true))
-        {
-            // Who is dead stays dead: polling on would spin until the sleeper cancels.
+        if poll_on(&mut entries[..1], pause.into()).is_err() {
             return;
+        }
+        pause = pause.saturating_mul(2);
+    }
+}
+
+fn poll_on(entries: &mut [PollFd<'_>], timeout: PollTimeout) -> nix::Result<i32> {
+    loop {
+        match poll(entries, timeout) {
+            Err(Errno::EINTR) => {}
+            result => return result,
         }
     }
 }
