@@ -98,10 +98,11 @@ pub fn open_and_look(path: &Path, access: Access) -> Result<(File, Metadata)> {
 /// Refuses a file that has several names: changing it would change another.
 ///
 /// # Errors
-/// [`ErrorKind::Broken`] for a second hard link.
+/// [`ErrorKind::Broken`] for a second hard link, [`ErrorKind::Missing`] for none.
 pub fn require_one_link(file: &File) -> Result<()> {
     match file.metadata().map_err(Error::os)?.nlink() {
-        0 => Err(Error::new(ErrorKind::Broken, "was removed meanwhile")),
+        // Gone before it was used: the name stands for nothing, or for another.
+        0 => Err(Error::new(ErrorKind::Missing, "was removed meanwhile")),
         1 => Ok(()),
         links => Err(Error::new(
             ErrorKind::Broken,

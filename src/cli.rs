@@ -202,7 +202,9 @@ fn run(global: Global, noun: Noun) -> Exit {
     let mut context = Context::new(out, scope);
     let path = noun.path();
     context.named(path);
-    let result = match refusal {
+    // Those two use no names, and a shell's start-up file may call them.
+    let nameless = matches!(noun, Noun::Man(_) | Noun::Completions(_));
+    let result = match refusal.filter(|_| !nameless) {
         None => noun.run(&mut context),
         Some(refusal) => Err(refusal.into()),
     };

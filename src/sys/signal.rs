@@ -7,11 +7,20 @@ use super::startup;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
 /// Signals by which people and service managers end a process.
-pub const ENDING: [Signal; 4] = [
+pub const ENDING: [Signal; 11] = [
     Signal::SIGINT,
     Signal::SIGTERM,
     Signal::SIGHUP,
     Signal::SIGQUIT,
+    // Less common, and they end a process all the same.
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGALRM,
+    Signal::SIGVTALRM,
+    Signal::SIGPROF,
+    Signal::SIGXCPU,
+    // Blocked, a file that gets too large is an error of write(2) first.
+    Signal::SIGXFSZ,
 ];
 
 static RAISED: AtomicI32 = AtomicI32::new(0);

@@ -171,3 +171,45 @@ fn a_command_that_ends_its_own_ipc_leaves_the_rest_in_the_queue() {
     ended.stdout("one");
     assert_eq!(drain(&sb, "q"), ["two", "three"]);
 }
+
+#[test]
+fn a_less_common_signal_puts_the_message_back_too() {
+    let sb = Sandbox::new();
+    for signal in [libc::SIGUSR1, libc::SIGALRM, libc::SIGXCPU] {
+        sb.queue("q");
+        sb.ipc(["mq", "send", "q", "precious"]).run().ok();
+        let verb = [
+            "mq",
+            "recv",
+            "q",
+            "--exec",
+            "--",
+            "sh",
+            "-c",
+            "echo up; exec sleep 30",
+        ];
+        let mut running = sb.ipc(verb).start();
+        assert_eq!(running.line(), "up");
+        running.signal(signal);
+        let (status, ..) = running.finish();
+        assert_eq!(status.signal(), Some(signal));
+        sb.ipc(["mq", "recv", "q", "--try"])
+            .run()
+            .ok()
+            .stdout("precious");
+        sb.ipc(["mq", "rm", "q"]).run().ok();
+    }
+}
+
+#[test]
+fn a_message_too_large_for_the_file_stays_in_the_queue() {
+    let sb = Sandbox::new();
+    sb.queue("q");
+    sb.ipc(["mq", "send", "q", "precious"]).run().ok();
+    let limited = sb.sh("ulimit -f 0; exec ipc mq recv q -t 30s > out").run();
+    assert!(!limited.status.success(), "{limited}");
+    sb.ipc(["mq", "recv", "q", "--try"])
+        .run()
+        .ok()
+        .stdout("precious");
+}
