@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{Ordering, fence};
 
-use super::watch::Watch;
+use super::watch;
 use super::{GATE, Geometry, Lock, READERS, SEQUENCE, described, now, owner_at, side_at};
 use crate::error::{Error, ErrorKind, Result};
 use crate::process::identity::Process;
@@ -369,7 +369,7 @@ impl Lock {
         // Who waits for a process that has ended waits for nobody.
         require_alive(owner)?;
         let until = wait.next(Some(RECHECK))?;
-        let _watch = Watch::start(self, obstacles, owner);
+        let _watch = watch::start(self, obstacles, owner);
         // Woken, or too late to sleep, or time to look again.
         let _ = futex::wait(self.page.sleeper(offset), seen, until);
         Ok(())
