@@ -1,7 +1,7 @@
 //! A second thread that sees what no futex tells: the death of a process, and
 //! the end of one that was killed before it could wake anybody.
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -28,6 +28,13 @@ impl Watch {
     /// Without descriptors to spare there is no watch: the sleeper looks again
     /// by the clock.
     pub(super) fn start(page: &Arc<Page>, offset: usize, processes: Vec<Process>) -> Watch {
+        let (page, file) = (Arc::clone(page), watch_file(page));
+        Watch::spawn(move |cancelled| follow(&page, offset, &processes, file.as_ref(), &cancelled))
+    }
+
+    /// Runs `watched` on a thread until the watch is dropped: the descriptor
+    /// that it is given becomes readable then.
+    pub(super) fn spawn(watched: impl FnOnce(OwnedFd) + Send + 'static) -> Watch {
         let none = Watch {
             cancel: None,
             thread: None,
@@ -38,11 +45,9 @@ impl Watch {
         let Ok(cancelled) = cancel.as_fd().try_clone_to_owned() else {
             return none;
         };
-        let (page, file) = (Arc::clone(page), watch_file(page));
-        let watched = move || follow(&page, offset, &processes, file.as_ref(), &cancelled);
         let thread = std::thread::Builder::new()
             .stack_size(64 << 10)
-            .spawn(watched)
+            .spawn(move || watched(cancelled))
             .ok();
         Watch {
             cancel: Some(cancel),
@@ -66,7 +71,7 @@ impl Drop for Watch {
 
 /// An inotify descriptor that tells when a process that could change the
 /// object has closed it, be it by being killed, and when it is removed.
-fn watch_file(page: &Page) -> Option<Inotify> {
+pub(super) fn watch_file(page: &Page) -> Option<Inotify> {
     let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok()?;
     let path = format!("/proc/self/fd/{}", page.file().as_raw_fd());
     let events =

@@ -7,7 +7,7 @@
 
 use std::sync::atomic::{Ordering, fence};
 
-use super::watch::Watch;
+use super::watch;
 use super::{GATE, Geometry, Lock, READERS, SEQUENCE, described, owner_at, side_at};
 use crate::error::{Error, ErrorKind, Result};
 use crate::process::identity::Process;
@@ -369,7 +369,7 @@ impl Lock {
         require_alive(owner)?;
         let until = wait.next(Some(RECHECK))?;
         let seen_words: Vec<_> = obstacles.iter().map(|one| (one.index, one.word)).collect();
-        let _watch = Watch::start(self, obstacles, owner);
+        let _watch = watch::start(self, obstacles, owner);
         // What came before the watch stood was not seen by it.
         self.page.require_present()?;
         if seen_words

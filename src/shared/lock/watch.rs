@@ -1,84 +1,33 @@
 //! A second thread that sees what no futex tells: an owner's death, and the
 //! end of a process that was killed before it could wake anybody.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::thread::JoinHandle;
+use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::eventfd::{EfdFlags, EventFd};
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::sys::inotify::Inotify;
 
 use super::acquire::Obstacle;
 use super::{Lock, SEQUENCE, owner_at};
 use crate::process::identity::Process;
+use crate::shared::watch::{Watch, watch_file};
 use crate::sys::futex;
 
 /// Owners that one thread watches; more are left to the re-check.
 const MOST: usize = 200;
 
-/// The thread, for the time of one sleep.
-pub(super) struct Watch {
-    cancel: Option<EventFd>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Watch {
-    /// Watches the owners in the way, the object itself, and the process that
-    /// is to own it.
-    ///
-    /// Without descriptors to spare there is no watch: the sleeper looks again
-    /// by the clock.
-    pub(super) fn start(lock: &Lock, mut obstacles: Vec<Obstacle>, owner: &Process) -> Watch {
-        obstacles.truncate(MOST);
-        let none = Watch {
-            cancel: None,
-            thread: None,
-        };
-        let Ok(cancel) = EventFd::from_flags(EfdFlags::EFD_CLOEXEC) else {
-            return none;
-        };
-        let Ok(cancelled) = cancel.as_fd().try_clone_to_owned() else {
-            return none;
-        };
-        let Ok(owner) = owner.as_fd().try_clone_to_owned() else {
-            return none;
-        };
-        let (lock, object) = (lock.clone(), watch_object(lock));
-        let watched = move || follow(&lock, &obstacles, object.as_ref(), [&cancelled, &owner]);
-        let thread = std::thread::Builder::new()
-            .stack_size(64 << 10)
-            .spawn(watched)
-            .ok();
-        Watch {
-            cancel: Some(cancel),
-            thread,
-        }
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        let cancelled = self
-            .cancel
-            .as_ref()
-            .is_some_and(|cancel| cancel.write(1).is_ok());
-        if let Some(thread) = self.thread.take().filter(|_| cancelled) {
-            // It only polls and wakes: there is no panic to pass on.
-            let _ = thread.join();
-        }
-    }
-}
-
-/// An inotify descriptor that tells when a process that could change the
-/// object has closed it, be it by being killed, and when it is removed.
-fn watch_object(lock: &Lock) -> Option<Inotify> {
-    let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok()?;
-    let path = format!("/proc/self/fd/{}", lock.page.file().as_raw_fd());
-    let events =
-        AddWatchFlags::IN_CLOSE_WRITE | AddWatchFlags::IN_ATTRIB | AddWatchFlags::IN_DELETE_SELF;
-    inotify.add_watch(path.as_str(), events).ok()?;
-    Some(inotify)
+/// Watches the owners in the way, the object itself, and the process that is
+/// to own it, for the time of one sleep.
+///
+/// Without descriptors to spare there is no watch: the sleeper looks again by
+/// the clock.
+pub(super) fn start(lock: &Lock, mut obstacles: Vec<Obstacle>, owner: &Process) -> Option<Watch> {
+    obstacles.truncate(MOST);
+    let owner = owner.as_fd().try_clone_to_owned().ok()?;
+    let (lock, object) = (lock.clone(), watch_file(&lock.page));
+    Some(Watch::spawn(move |cancelled| {
+        follow(&lock, &obstacles, object.as_ref(), [&cancelled, &owner]);
+    }))
 }
 
 fn follow(
