@@ -3,14 +3,17 @@
 //! those of the program; the atomics are loom's, in the orders of
 //! `src/sys/mapping.rs`.
 
-#![allow(missing_docs, reason = "a test")]
-
-use std::sync::Arc;
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::allow_attributes,
+    reason = "a test"
+)]
 
 use ipc::shared::owner::{OwnerWord, Stamp};
 use loom::cell::UnsafeCell;
-use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicU64, Ordering, fence};
+use loom::sync::{Arc, Mutex};
 use loom::thread;
 
 /// What `Cell::load` and `Cell::update` do.

@@ -145,7 +145,7 @@ fn mark_of(process: &Process) -> u64 {
 }
 
 fn pid_of(mark: u64) -> i32 {
-    (mark & (1 << 22) - 1) as i32
+    (mark & ((1 << 22) - 1)) as i32
 }
 
 fn is_alive(mark: u64) -> bool {

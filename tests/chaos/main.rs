@@ -9,7 +9,13 @@
 //! `IPC_CHAOS=full` does five times as much, `IPC_CHAOS_SEED` repeats the
 //! choices of a run (what the kernel makes of them is its own choice).
 
-#![allow(clippy::print_stdout, reason = "the numbers are the result")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::allow_attributes,
+    reason = "a test panics when it fails, and the numbers are the result"
+)]
 
 mod agent;
 mod board;

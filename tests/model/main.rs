@@ -9,7 +9,13 @@
 //! right (MINE), nobody sleeps for ever (STUCK) or up to a re-check without
 //! reason (`need_recheck`), and in the end everything can be taken (LEAK).
 
-#![allow(clippy::print_stdout, reason = "the numbers are the result")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::allow_attributes,
+    reason = "a test panics when it fails, and the numbers are the result"
+)]
 
 mod explore;
 mod mutants;
