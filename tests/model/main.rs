@@ -17,10 +17,13 @@
     reason = "a test panics when it fails, and the numbers are the result"
 )]
 
+mod change;
 mod explore;
 mod mutants;
+mod sleep;
 mod state;
 mod step;
+mod symmetry;
 
 use explore::{Report, explore};
 use state::{Config, Role};
