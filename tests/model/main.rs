@@ -208,15 +208,6 @@ fn two_slots() {
                 ..SLOTS
             },
         );
-        holds(
-            "2 slots, 3 processes, both",
-            &Config {
-                cli_kills: 1,
-                owner_kills: 1,
-                inotify: false,
-                ..SLOTS
-            },
-        );
     }
 }
 
