@@ -6,17 +6,14 @@
 #![allow(
     missing_docs,
     clippy::unwrap_used,
-    clippy::arc_with_non_send_sync,
     clippy::allow_attributes,
     reason = "a test"
 )]
 
-use std::sync::Arc;
-
 use ipc::shared::owner::{OwnerWord, Stamp};
 use loom::cell::UnsafeCell;
-use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicU64, Ordering, fence};
+use loom::sync::{Arc, Mutex};
 use loom::thread;
 
 /// What `Cell::load` and `Cell::update` do.

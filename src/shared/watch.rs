@@ -14,7 +14,13 @@ use crate::process::identity::Process;
 use crate::shared::page::Page;
 use crate::sys::futex;
 
-/// The thread, for the time of one sleep. Whatever it sees, it wakes the
+/// Milliseconds from the first wake after an event to the second.
+const FIRST_PAUSE: u8 = 1;
+
+/// From this pause on, in milliseconds, a sleeper has surely heard.
+const LAST_PAUSE: u32 = 100;
+
+/// The thread, for the time of one wait. Whatever it sees, it wakes the
 /// sleepers, who look at everything themselves.
 pub(super) struct Watch {
     cancel: Option<EventFd>,
@@ -87,15 +93,14 @@ fn follow(
     file: Option<&Inotify>,
     cancelled: &impl AsFd,
 ) {
-    let mut entries = vec![PollFd::new(cancelled.as_fd(), PollFlags::POLLIN)];
-    entries.extend(
-        processes
-            .iter()
-            .map(|process| PollFd::new(process.as_fd(), PollFlags::POLLIN)),
-    );
-    entries.extend(file.map(|inotify| PollFd::new(inotify.as_fd(), PollFlags::POLLIN)));
+    let readable = |descriptor| PollFd::new(descriptor, PollFlags::POLLIN);
+    let mut entries = vec![readable(cancelled.as_fd())];
+    entries.extend(file.map(|inotify| readable(inotify.as_fd())));
+    let lasting = entries.len();
+    entries.extend(processes.iter().map(|process| readable(process.as_fd())));
+    let mut pause = PollTimeout::NONE;
     loop {
-        match poll(&mut entries, PollTimeout::NONE) {
+        match poll(&mut entries, pause) {
             Err(Errno::EINTR) => continue,
             Err(_) => return,
             Ok(_) => {}
@@ -103,16 +108,32 @@ fn follow(
         if entries[0].any() == Some(true) {
             return;
         }
+        let happened = entries.iter().any(|entry| entry.any() == Some(true));
+        // The sleeper may only be on its way to sleep, and no word has changed
+        // that would keep it from it: once more a little later, and again.
+        pause = if happened {
+            FIRST_PAUSE.into()
+        } else {
+            longer(pause)
+        };
         if let Some(inotify) = file {
             let _ = inotify.read_events();
         }
+        // Dead is for ever: polled on, it would let this thread run hot.
+        let mut index = 0;
+        entries.retain(|entry| {
+            index += 1;
+            index <= lasting || entry.any() != Some(true)
+        });
         futex::wake(page.sleeper(offset), u32::MAX);
-        if entries[1..=processes.len()]
-            .iter()
-            .any(|entry| entry.any() == Some(true))
-        {
-            // Dead is for ever: polling on would spin until the sleeper cancels.
-            return;
-        }
     }
+}
+
+/// Twice as long, and for ever beyond a tenth of a second.
+fn longer(pause: PollTimeout) -> PollTimeout {
+    match pause.as_millis() {
+        Some(millis) if millis < LAST_PAUSE => PollTimeout::try_from(2 * millis),
+        _ => Ok(PollTimeout::NONE),
+    }
+    .unwrap_or(PollTimeout::NONE)
 }

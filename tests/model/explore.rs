@@ -6,8 +6,9 @@ use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use ipc::shared::owner::Stamp;
 
+use crate::change::wake_sleepers;
 use crate::state::{At, Config, Helper, Job, Mutant, Outcome, Pc, Role, SHELLS, State};
-use crate::step::{Mover, Violation, wake_sleepers};
+use crate::step::{Mover, Violation};
 
 /// What came of an instance.
 #[derive(Debug)]

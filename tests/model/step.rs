@@ -3,21 +3,11 @@
 
 use ipc::shared::owner::OwnerWord;
 
-use crate::state::{
-    Cli, Config, Helper, Job, Mutant, NOTHING_SEEN, Outcome, Pc, Phase, Role, State, WORDS,
-};
+use crate::change::Cause;
+use crate::state::{Cli, Config, Job, Mutant, NOTHING_SEEN, Outcome, Pc, Phase, Role, State};
 
 /// A promise that was broken.
 pub(crate) type Violation = &'static str;
-
-/// Why a word is changed, for the checks.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Cause {
-    /// By this process, for this one.
-    Take(u8),
-    GivesBack(u8),
-    OwnerIsDead,
-}
 
 /// One process in a state, while it steps.
 pub(crate) struct Mover<'a> {
@@ -28,7 +18,7 @@ pub(crate) struct Mover<'a> {
 }
 
 impl Mover<'_> {
-    fn is(&self, mutant: Mutant) -> bool {
+    pub(crate) fn is(&self, mutant: Mutant) -> bool {
         self.config.is(mutant)
     }
 
@@ -322,196 +312,5 @@ impl Mover<'_> {
             _ => unreachable!("{:?}", self.cli.pc),
         }
         Ok(())
-    }
-
-    /// The swap of a word that was read, and the wake behind it when it is free;
-    /// then on to where the program counter already is.
-    fn change(
-        &mut self,
-        index: u8,
-        from: OwnerWord,
-        to: OwnerWord,
-        cause: Cause,
-    ) -> Result<bool, Violation> {
-        if self.state.words[usize::from(index)] != from {
-            return Ok(false);
-        }
-        self.store(index, to, cause)?;
-        self.cli.back = self.cli.pc;
-        self.cli.pc = match () {
-            () if self.is(Mutant::NoWake) => self.cli.back,
-            () if self.is(Mutant::SequenceStands) => Pc::WakeWord(index),
-            () => Pc::Bump(index),
-        };
-        Ok(true)
-    }
-
-    /// What every change of an owner word must keep to.
-    fn store(&mut self, index: u8, to: OwnerWord, cause: Cause) -> Result<(), Violation> {
-        let at = usize::from(index);
-        let (from, truth) = (self.state.words[at], self.state.truth[at]);
-        let rises = match cause {
-            Cause::Take(_) => to.stamp() > from.stamp(),
-            _ => to.stamp() == from.stamp(),
-        };
-        if !rises {
-            return Err("STAMP");
-        }
-        match cause {
-            Cause::Take(_) if truth != 0 && truth != self.cli.pid => return Err("ROBBED"),
-            Cause::GivesBack(whose) if truth != whose => return Err("NOT YOURS"),
-            Cause::OwnerIsDead if self.state.is_alive(truth) => return Err("ROBBED"),
-            Cause::Take(whose) => {
-                self.state.truth[at] = whose;
-                if !to.is_pending() {
-                    self.hand_out(at, to)?;
-                }
-            }
-            Cause::OwnerIsDead => {
-                self.state.untold[at] |= to.is_abandoned() && !from.is_pending();
-                self.state.truth[at] = 0;
-            }
-            Cause::GivesBack(_) => self.state.truth[at] = 0,
-        }
-        self.state.words[at] = to;
-        Ok(())
-    }
-
-    fn hand_out(&mut self, at: usize, to: OwnerWord) -> Result<(), Violation> {
-        let mut others = self.state.words.iter().enumerate();
-        if others.any(|(other, word)| other != at && word.stamp() == to.stamp()) {
-            return Err("TOKEN");
-        }
-        if self.state.untold[at] && !to.is_abandoned() {
-            return Err("UNTOLD");
-        }
-        self.state.untold[at] = false;
-        Ok(())
-    }
-
-    fn wake(&mut self) {
-        self.cli.pc = match self.cli.pc {
-            Pc::Bump(index) => {
-                self.state.sequence = self.state.sequence.wrapping_add(1);
-                Pc::WakeWord(index)
-            }
-            Pc::WakeWord(index) => {
-                wake_sleepers(self.state, Some(index));
-                Pc::WakeSequence
-            }
-            _ => {
-                wake_sleepers(self.state, None);
-                self.cli.back
-            }
-        };
-    }
-
-    fn sleep(&mut self) -> bool {
-        let on_gate = matches!(self.cli.phase, Phase::Gate | Phase::GateOfReader);
-        let retry = if on_gate { Pc::Look(0) } else { Pc::Sequence };
-        // A helper is waited for, and one at work finishes first.
-        let rests = !matches!(
-            self.cli.helper,
-            Helper::Free(_) | Helper::Bump | Helper::Wake
-        );
-        self.cli.pc = match self.cli.pc {
-            Pc::Watch => {
-                self.cli.helper = Helper::Polling { event: false };
-                Pc::StillThere
-            }
-            Pc::StillThere if self.state.removal > 0 => {
-                self.cli.helper = Helper::None;
-                match self.cli.phase {
-                    Phase::Readers => Pc::GiveUp(0),
-                    _ => Pc::Exit(Outcome::Removed),
-                }
-            }
-            Pc::StillThere if self.is(Mutant::NoLookBeforeSleep) => Pc::Wait,
-            Pc::StillThere => Pc::Reread(0),
-            Pc::Reread(index) if usize::from(index) == WORDS => Pc::Wait,
-            Pc::Reread(index) => {
-                let (word, process) = self.cli.seen[usize::from(index)];
-                match process != 0 && self.state.words[usize::from(index)] != word {
-                    true => Pc::Woken,
-                    false => Pc::Reread(index + 1),
-                }
-            }
-            Pc::Wait => {
-                let same = match on_gate {
-                    true => self.state.words[0].futex() == self.cli.seen[0].0.futex(),
-                    false => self.state.sequence == self.cli.sequence,
-                };
-                if same { Pc::Asleep } else { Pc::Woken }
-            }
-            Pc::Woken if rests => {
-                self.cli.helper = Helper::None;
-                self.forget();
-                retry
-            }
-            _ => return false,
-        };
-        true
-    }
-
-    fn forget(&mut self) {
-        self.cli.seen = NOTHING_SEEN;
-    }
-
-    /// The step of the thread that watches; false when it has none.
-    pub(crate) fn help(&mut self) -> Result<bool, Violation> {
-        let seen = self.cli.seen;
-        let dead =
-            |state: &State| (0..WORDS).find(|at| seen[*at].1 != 0 && !state.is_alive(seen[*at].1));
-        self.cli.helper = match self.cli.helper {
-            _ if self.is(Mutant::NoWatch) => return Ok(false),
-            Helper::Polling { event } => match dead(self.state) {
-                Some(index) => Helper::Free(index as u8),
-                None if event => Helper::Wake,
-                None => return Ok(false),
-            },
-            Helper::Free(index) => {
-                let word = seen[usize::from(index)].0;
-                let same = self.state.words[usize::from(index)] == word;
-                if same || self.is(Mutant::HelperStores) {
-                    let freed = State::freed(self.config, index.into(), word);
-                    self.store(index, freed, Cause::OwnerIsDead)?;
-                    Helper::Bump
-                } else {
-                    Helper::Wake
-                }
-            }
-            Helper::Bump => {
-                self.state.sequence = self.state.sequence.wrapping_add(1);
-                Helper::Wake
-            }
-            Helper::Again if self.cli.pc != Pc::Asleep || self.is(Mutant::HelperWakesOnce) => {
-                return Ok(false);
-            }
-            Helper::Wake | Helper::Again => {
-                for (index, (_, process)) in seen.iter().enumerate() {
-                    if *process != 0 {
-                        wake_sleepers(self.state, Some(index as u8));
-                    }
-                }
-                wake_sleepers(self.state, None);
-                if self.cli.pc == Pc::Asleep {
-                    self.cli.pc = Pc::Woken;
-                }
-                Helper::Again
-            }
-            Helper::None => return Ok(false),
-        };
-        Ok(true)
-    }
-}
-
-/// Wakes who sleeps on this word, or on the sequence.
-pub(crate) fn wake_sleepers(state: &mut State, word: Option<u8>) {
-    for shell in &mut state.shells {
-        let Some(cli) = &mut shell.cli else { continue };
-        let on_gate = matches!(cli.phase, Phase::Gate | Phase::GateOfReader);
-        if cli.pc == Pc::Asleep && word == on_gate.then_some(0) {
-            cli.pc = Pc::Woken;
-        }
     }
 }

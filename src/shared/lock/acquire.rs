@@ -8,7 +8,7 @@
 use std::sync::atomic::{Ordering, fence};
 
 use super::watch;
-use super::{GATE, Geometry, Lock, READERS, SEQUENCE, described, owner_at, side_at};
+use super::{Geometry, Lock, SEQUENCE, described, side_at};
 use crate::error::{Error, ErrorKind, Result};
 use crate::process::identity::Process;
 use crate::shared::judge::Verdict;
@@ -66,21 +66,21 @@ pub(super) struct Obstacle {
 }
 
 /// Who takes, and whose death was met on the way.
-struct Taker<'a> {
+pub(super) struct Taker<'a> {
     this: Process,
-    request: &'a Request<'a>,
-    dead: Option<u32>,
+    pub(super) request: &'a Request<'a>,
+    pub(super) dead: Option<u32>,
 }
 
 impl Taker<'_> {
     /// Whether it does not want what a dead owner has left in this word.
-    fn refuses(&self, word: OwnerWord) -> bool {
+    pub(super) fn refuses(&self, word: OwnerWord) -> bool {
         word.owner().is_none() && word.is_abandoned() && !self.request.recover
     }
 }
 
 /// What one look at a word came to.
-enum Attempt {
+pub(super) enum Attempt {
     Won(OwnerWord),
     Busy(Obstacle),
 }
@@ -158,7 +158,7 @@ impl Lock {
     }
 
     /// One of these words, whichever is free first.
-    fn take_any(
+    pub(super) fn take_any(
         &self,
         indices: std::ops::Range<usize>,
         taker: &mut Taker<'_>,
@@ -178,128 +178,11 @@ impl Lock {
         }
     }
 
-    /// The gate, once its holder and all readers are gone.
-    fn take_gate(&self, mut taker: Taker<'_>, wait: &mut Wait) -> Result<Acquired> {
-        let pending = loop {
-            match self.attempt(GATE, &mut taker)? {
-                Attempt::Won(pending) => break pending,
-                Attempt::Busy(obstacle) => {
-                    let seen = obstacle.word.futex();
-                    self.sleep(
-                        owner_at(GATE),
-                        seen,
-                        vec![obstacle],
-                        taker.request.owner,
-                        wait,
-                    )?;
-                }
-            }
-        };
-        // As in take_as_reader, the other way round.
-        fence(Ordering::SeqCst);
-        if let Err(error) = self.wait_for_readers(taker.request.owner, wait) {
-            self.change(GATE, pending, pending.given_up());
-            return Err(error);
-        }
-        self.settle(GATE, pending, taker)
-    }
-
-    fn wait_for_readers(&self, owner: &Process, wait: &mut Wait) -> Result<()> {
-        loop {
-            let sequence = self.page.word(SEQUENCE).load() as u32;
-            let mut obstacles = Vec::new();
-            for index in 1..=READERS {
-                obstacles.extend(self.reader_at(index)?);
-            }
-            if obstacles.is_empty() {
-                return Ok(());
-            }
-            self.sleep(SEQUENCE, sequence, obstacles, owner, wait)?;
-        }
-    }
-
-    /// The live reader in a slot.
-    fn reader_at(&self, index: usize) -> Result<Option<Obstacle>> {
-        loop {
-            let word = self.owner_word(index);
-            let Some(owner) = word.owner() else {
-                return Ok(None);
-            };
-            match self.judged(index, word, owner)? {
-                // What was pending may have become a hold before its process
-                // ended: only another look tells.
-                Verdict::Dead => drop(self.free_dead(index, word)),
-                Verdict::Alive(process) => {
-                    return Ok(Some(Obstacle {
-                        index,
-                        word,
-                        process,
-                    }));
-                }
-            }
-        }
-    }
-
-    /// A place among the readers, unless a writer is at the gate.
-    fn take_as_reader(&self, mut taker: Taker<'_>, wait: &mut Wait) -> Result<Acquired> {
-        loop {
-            self.wait_for_gate(&mut taker, wait)?;
-            let (index, pending) = self.take_any(1..READERS + 1, &mut taker, wait)?;
-            // The slot is taken before the gate is looked at, as a writer takes
-            // the gate before it looks at the slots: with a fence in between,
-            // on both sides, one of both sees the other.
-            fence(Ordering::SeqCst);
-            let gate = self.owner_word(GATE);
-            let refused = taker.refuses(gate);
-            if gate.owner().is_none() && !refused {
-                let acquired = self.settle(index, pending, taker)?;
-                return Ok(Acquired {
-                    recovered: gate.is_abandoned(),
-                    ..acquired
-                });
-            }
-            self.change(index, pending, pending.given_up());
-            if refused {
-                return Err(left_behind());
-            }
-        }
-    }
-
-    fn wait_for_gate(&self, taker: &mut Taker<'_>, wait: &mut Wait) -> Result<()> {
-        loop {
-            let word = self.owner_word(GATE);
-            let Some(owner) = word.owner() else {
-                if taker.refuses(word) {
-                    return Err(left_behind());
-                }
-                taker.dead = self.died_with(GATE, word).or(taker.dead);
-                return Ok(());
-            };
-            match self.judged(GATE, word, owner)? {
-                Verdict::Dead => taker.dead = self.free_dead(GATE, word).or(taker.dead),
-                Verdict::Alive(process) => {
-                    let obstacle = Obstacle {
-                        index: GATE,
-                        word,
-                        process,
-                    };
-                    self.sleep(
-                        owner_at(GATE),
-                        word.futex(),
-                        vec![obstacle],
-                        taker.request.owner,
-                        wait,
-                    )?;
-                }
-            }
-        }
-    }
-
     /// One attempt at one word; frees it first when its owner is dead.
     ///
     /// What is won is pending, in the name of this process: killed from here
     /// on, it leaves nothing that its owner could take for a hold.
-    fn attempt(&self, index: usize, taker: &mut Taker<'_>) -> Result<Attempt> {
+    pub(super) fn attempt(&self, index: usize, taker: &mut Taker<'_>) -> Result<Attempt> {
         loop {
             let word = self.owner_word(index);
             if let Some(holder) = word.owner() {
@@ -329,7 +212,12 @@ impl Lock {
 
     /// The last step: what this process has pending becomes the owner's, unless
     /// that has died meanwhile.
-    fn settle(&self, index: usize, pending: OwnerWord, taker: Taker<'_>) -> Result<Acquired> {
+    pub(super) fn settle(
+        &self,
+        index: usize,
+        pending: OwnerWord,
+        taker: Taker<'_>,
+    ) -> Result<Acquired> {
         let owner = taker.request.owner;
         let word = self.stamped(pending, OwnerWord::acquired, owner.pid().cast_unsigned());
         self.note_unique(index, word, owner);
@@ -357,7 +245,7 @@ impl Lock {
 
     /// Sleeps on a word until it is another, an owner in the way dies, or it
     /// is time to look again.
-    fn sleep(
+    pub(super) fn sleep(
         &self,
         offset: usize,
         seen: u32,
@@ -400,7 +288,7 @@ fn broken_meanwhile() -> Error {
     Error::new(ErrorKind::Broken, "the lock was broken while it was taken")
 }
 
-fn left_behind() -> Error {
+pub(super) fn left_behind() -> Error {
     Error::new(ErrorKind::Broken, "its owner died while it held")
         .hint("without --no-recover it is taken over")
 }
