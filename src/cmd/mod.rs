@@ -24,3 +24,4 @@ pub(crate) mod removal;
 pub(crate) mod sem;
 pub(crate) mod shm;
 pub(crate) mod value;
+pub(crate) mod verbs;

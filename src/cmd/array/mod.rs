@@ -2,16 +2,15 @@
 
 use std::ffi::OsString;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 
 use super::complete;
 use super::context::Context;
 use super::element::{self, hinted, operand};
 use super::kind::Kind;
-use super::leaf::{self, Parsed};
+use super::verbs::verbs;
 use crate::backing::{self, Access};
 use crate::error::Result;
-use crate::exit::Exit;
 use crate::name::{Name, Scope};
 use crate::output::table::{Column, MODE, MODIFIED, OWNER, Show};
 use crate::shared::array::{Array, ArrayInfo, Family};
@@ -26,20 +25,18 @@ mod rm;
 mod set;
 mod stat;
 
-/// The verbs of arrays.
-#[derive(Debug, Subcommand)]
-#[command(defer = true)]
-pub(crate) enum Verb {
-    Create(create::Create),
-    Get(get::Get),
-    Set(set::Set),
-    Add(add::Add),
-    Fill(fill::Fill),
-    Stat(stat::Stat),
-    #[command(visible_alias = "list")]
-    Ls(ls::Ls),
-    #[command(visible_alias = "unlink")]
-    Rm(rm::Rm),
+verbs! {
+    /// The verbs of arrays.
+    "array" {
+        "create" => create::Create,
+        "get" => get::Get,
+        "set" => set::Set,
+        "add" => add::Add,
+        "fill" => fill::Fill,
+        "stat" => stat::Stat,
+        "ls" | "list" => ls::Ls,
+        "rm" | "unlink" => rm::Rm,
+    }
 }
 
 /// The words of a whole line, with elements shielded, when it is about arrays:
@@ -48,51 +45,6 @@ pub(crate) fn shielded(words: &[OsString]) -> Option<Vec<OsString>> {
     let noun = words.iter().position(|word| word == "array")?;
     let (before, after) = words.split_at(noun + 1);
     Some([before, &element::shielded(after)].concat())
-}
-
-/// Parses one verb alone; nothing when the word is no verb.
-pub(crate) fn leaf(verb: &str, words: &[OsString]) -> Option<Parsed<Verb>> {
-    let words = &element::shielded(words);
-    Some(match verb {
-        "create" => leaf::parse(Verb::Create, words),
-        "get" => leaf::parse(Verb::Get, words),
-        "set" => leaf::parse(Verb::Set, words),
-        "add" => leaf::parse(Verb::Add, words),
-        "fill" => leaf::parse(Verb::Fill, words),
-        "stat" => leaf::parse(Verb::Stat, words),
-        "ls" | "list" => leaf::parse(Verb::Ls, words),
-        "rm" | "unlink" => leaf::parse(Verb::Rm, words),
-        _ => return None,
-    })
-}
-
-impl Verb {
-    /// The full name of the command.
-    pub(crate) fn path(&self) -> &'static str {
-        match self {
-            Verb::Create(_) => "array create",
-            Verb::Get(_) => "array get",
-            Verb::Set(_) => "array set",
-            Verb::Add(_) => "array add",
-            Verb::Fill(_) => "array fill",
-            Verb::Stat(_) => "array stat",
-            Verb::Ls(_) => "array ls",
-            Verb::Rm(_) => "array rm",
-        }
-    }
-
-    pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        match self {
-            Verb::Create(verb) => verb.run(context),
-            Verb::Get(verb) => verb.run(context),
-            Verb::Set(verb) => verb.run(context),
-            Verb::Add(verb) => verb.run(context),
-            Verb::Fill(verb) => verb.run(context),
-            Verb::Stat(verb) => verb.run(context),
-            Verb::Ls(verb) => verb.run(context),
-            Verb::Rm(verb) => verb.run(context),
-        }
-    }
 }
 
 /// The kind of object that this noun is about.

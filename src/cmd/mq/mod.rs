@@ -3,12 +3,12 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 
 use super::context::Context;
 use super::kind::Kind;
-use super::leaf::{self, Parsed};
 use super::options::NewMode;
+use super::verbs::verbs;
 use crate::error::{ErrorKind, Result};
 use crate::exit::Exit;
 use crate::name::{Name, Scope};
@@ -36,76 +36,20 @@ mod stat;
 mod wait;
 mod watch;
 
-/// The verbs of message queues.
-#[derive(Debug, Subcommand)]
-#[command(defer = true)]
-pub(crate) enum Verb {
-    Create(create::Create),
-    Send(send::Send),
-    #[command(visible_alias = "receive")]
-    Recv(recv::Recv),
-    Wait(wait::Wait),
-    Full(full::Full),
-    Empty(empty::Empty),
-    Move(r#move::Move),
-    Watch(watch::Watch),
-    Stat(stat::Stat),
-    #[command(visible_alias = "list")]
-    Ls(ls::Ls),
-    #[command(visible_alias = "unlink")]
-    Rm(rm::Rm),
-}
-
-/// Parses one verb alone; nothing when the word is no verb.
-pub(crate) fn leaf(verb: &str, words: &[OsString]) -> Option<Parsed<Verb>> {
-    Some(match verb {
-        "create" => leaf::parse(Verb::Create, words),
-        "send" => leaf::parse(Verb::Send, words),
-        "recv" | "receive" => leaf::parse(Verb::Recv, words),
-        "wait" => leaf::parse(Verb::Wait, words),
-        "full" => leaf::parse(Verb::Full, words),
-        "empty" => leaf::parse(Verb::Empty, words),
-        "move" => leaf::parse(Verb::Move, words),
-        "watch" => leaf::parse(Verb::Watch, words),
-        "stat" => leaf::parse(Verb::Stat, words),
-        "ls" | "list" => leaf::parse(Verb::Ls, words),
-        "rm" | "unlink" => leaf::parse(Verb::Rm, words),
-        _ => return None,
-    })
-}
-
-impl Verb {
-    /// The full name of the command.
-    pub(crate) fn path(&self) -> &'static str {
-        match self {
-            Verb::Create(_) => "mq create",
-            Verb::Send(_) => "mq send",
-            Verb::Recv(_) => "mq recv",
-            Verb::Wait(_) => "mq wait",
-            Verb::Full(_) => "mq full",
-            Verb::Empty(_) => "mq empty",
-            Verb::Move(_) => "mq move",
-            Verb::Watch(_) => "mq watch",
-            Verb::Stat(_) => "mq stat",
-            Verb::Ls(_) => "mq ls",
-            Verb::Rm(_) => "mq rm",
-        }
-    }
-
-    pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        match self {
-            Verb::Create(verb) => verb.run(context),
-            Verb::Send(verb) => verb.run(context),
-            Verb::Recv(verb) => verb.run(context),
-            Verb::Wait(verb) => verb.run(context),
-            Verb::Full(verb) => verb.run(context),
-            Verb::Empty(verb) => verb.run(context),
-            Verb::Move(verb) => verb.run(context),
-            Verb::Watch(verb) => verb.run(context),
-            Verb::Stat(verb) => verb.run(context),
-            Verb::Ls(verb) => verb.run(context),
-            Verb::Rm(verb) => verb.run(context),
-        }
+verbs! {
+    /// The verbs of message queues.
+    "mq" {
+        "create" => create::Create,
+        "send" => send::Send,
+        "recv" | "receive" => recv::Recv,
+        "wait" => wait::Wait,
+        "full" => full::Full,
+        "empty" => empty::Empty,
+        "move" => r#move::Move,
+        "watch" => watch::Watch,
+        "stat" => stat::Stat,
+        "ls" | "list" => ls::Ls,
+        "rm" | "unlink" => rm::Rm,
     }
 }
 

@@ -1,13 +1,9 @@
 //! `ipc sem`: named semaphores.
 
-use clap::Subcommand;
-
-use super::context::Context;
 use super::kind::Kind;
-use super::leaf::{self, Parsed};
+use super::verbs::verbs;
 use crate::backing;
 use crate::error::{ErrorKind, Result};
-use crate::exit::Exit;
 use crate::name::{Name, Scope};
 use crate::object::sem::{Semaphore, SemaphoreInfo};
 use crate::output::table::{Column, MODE, MODIFIED, OWNER, Show};
@@ -23,66 +19,17 @@ mod run;
 mod stat;
 mod value;
 
-/// The verbs of semaphores.
-#[derive(Debug, Subcommand)]
-#[command(defer = true)]
-pub(crate) enum Verb {
-    Create(create::Create),
-    #[command(visible_alias = "wait")]
-    Acquire(acquire::Acquire),
-    #[command(visible_alias = "post")]
-    Release(release::Release),
-    #[command(visible_alias = "getvalue")]
-    Value(value::Value),
-    Run(run::Run),
-    Stat(stat::Stat),
-    #[command(visible_alias = "list")]
-    Ls(ls::Ls),
-    #[command(visible_alias = "unlink")]
-    Rm(rm::Rm),
-}
-
-/// Parses one verb alone; nothing when the word is no verb.
-pub(crate) fn leaf(verb: &str, words: &[std::ffi::OsString]) -> Option<Parsed<Verb>> {
-    Some(match verb {
-        "create" => leaf::parse(Verb::Create, words),
-        "acquire" | "wait" => leaf::parse(Verb::Acquire, words),
-        "release" | "post" => leaf::parse(Verb::Release, words),
-        "value" | "getvalue" => leaf::parse(Verb::Value, words),
-        "run" => leaf::parse(Verb::Run, words),
-        "stat" => leaf::parse(Verb::Stat, words),
-        "ls" | "list" => leaf::parse(Verb::Ls, words),
-        "rm" | "unlink" => leaf::parse(Verb::Rm, words),
-        _ => return None,
-    })
-}
-
-impl Verb {
-    /// The full name of the command.
-    pub(crate) fn path(&self) -> &'static str {
-        match self {
-            Verb::Create(_) => "sem create",
-            Verb::Acquire(_) => "sem acquire",
-            Verb::Release(_) => "sem release",
-            Verb::Value(_) => "sem value",
-            Verb::Run(_) => "sem run",
-            Verb::Stat(_) => "sem stat",
-            Verb::Ls(_) => "sem ls",
-            Verb::Rm(_) => "sem rm",
-        }
-    }
-
-    pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        match self {
-            Verb::Create(verb) => verb.run(context),
-            Verb::Acquire(verb) => verb.run(context),
-            Verb::Release(verb) => verb.run(context),
-            Verb::Value(verb) => verb.run(context),
-            Verb::Run(verb) => verb.run(context),
-            Verb::Stat(verb) => verb.run(context),
-            Verb::Ls(verb) => verb.run(context),
-            Verb::Rm(verb) => verb.run(context),
-        }
+verbs! {
+    /// The verbs of semaphores.
+    "sem" {
+        "create" => create::Create,
+        "acquire" | "wait" => acquire::Acquire,
+        "release" | "post" => release::Release,
+        "value" | "getvalue" => value::Value,
+        "run" => run::Run,
+        "stat" => stat::Stat,
+        "ls" | "list" => ls::Ls,
+        "rm" | "unlink" => rm::Rm,
     }
 }
 

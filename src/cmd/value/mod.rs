@@ -2,17 +2,16 @@
 
 use std::ffi::{OsStr, OsString};
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde_json::json;
 
 use super::complete;
 use super::context::Context;
 use super::element::hinted;
 use super::kind::Kind;
-use super::leaf::{self, Parsed};
+use super::verbs::verbs;
 use crate::backing::{self, Access};
 use crate::error::Result;
-use crate::exit::Exit;
 use crate::facts::Label;
 use crate::name::{Name, Scope};
 use crate::output::table::{Column, MODE, MODIFIED, OWNER, Show};
@@ -33,79 +32,21 @@ mod stat;
 mod swap;
 mod wait;
 
-/// The verbs of values.
-#[derive(Debug, Subcommand)]
-#[command(defer = true)]
-pub(crate) enum Verb {
-    Create(create::Create),
-    Get(get::Get),
-    Set(set::Set),
-    Add(add::Add),
-    Min(min::Min),
-    Max(max::Max),
-    Swap(swap::Swap),
-    Cas(cas::Cas),
-    Wait(wait::Wait),
-    Stat(stat::Stat),
-    #[command(visible_alias = "list")]
-    Ls(ls::Ls),
-    #[command(visible_alias = "unlink")]
-    Rm(rm::Rm),
-}
-
-/// Parses one verb alone; nothing when the word is no verb.
-pub(crate) fn leaf(verb: &str, words: &[OsString]) -> Option<Parsed<Verb>> {
-    Some(match verb {
-        "create" => leaf::parse(Verb::Create, words),
-        "get" => leaf::parse(Verb::Get, words),
-        "set" => leaf::parse(Verb::Set, words),
-        "add" => leaf::parse(Verb::Add, words),
-        "min" => leaf::parse(Verb::Min, words),
-        "max" => leaf::parse(Verb::Max, words),
-        "swap" => leaf::parse(Verb::Swap, words),
-        "cas" => leaf::parse(Verb::Cas, words),
-        "wait" => leaf::parse(Verb::Wait, words),
-        "stat" => leaf::parse(Verb::Stat, words),
-        "ls" | "list" => leaf::parse(Verb::Ls, words),
-        "rm" | "unlink" => leaf::parse(Verb::Rm, words),
-        _ => return None,
-    })
-}
-
-impl Verb {
-    /// The full name of the command.
-    pub(crate) fn path(&self) -> &'static str {
-        match self {
-            Verb::Create(_) => "value create",
-            Verb::Get(_) => "value get",
-            Verb::Set(_) => "value set",
-            Verb::Add(_) => "value add",
-            Verb::Min(_) => "value min",
-            Verb::Max(_) => "value max",
-            Verb::Swap(_) => "value swap",
-            Verb::Cas(_) => "value cas",
-            Verb::Wait(_) => "value wait",
-            Verb::Stat(_) => "value stat",
-            Verb::Ls(_) => "value ls",
-            Verb::Rm(_) => "value rm",
-        }
-    }
-
-    pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        match self {
-            Verb::Create(verb) => verb.run(context),
-            Verb::Get(verb) => verb.run(context),
-            Verb::Set(verb) => verb.run(context),
-            Verb::Add(verb) => verb.run(context),
-            Verb::Min(verb) => verb.run(context),
-            Verb::Max(verb) => verb.run(context),
-            Verb::Swap(verb) => verb.run(context),
-            Verb::Cas(verb) => verb.run(context),
-            Verb::Wait(verb) => verb.run(context),
-            Verb::Stat(verb) => verb.run(context),
-            Verb::Ls(verb) => verb.run(context),
-            Verb::Rm(verb) => verb.run(context),
-        }
+verbs! {
+    /// The verbs of values.
+    "value" {
+        "create" => create::Create,
+        "get" => get::Get,
+        "set" => set::Set,
+        "add" => add::Add,
+        "min" => min::Min,
+        "max" => max::Max,
+        "swap" => swap::Swap,
+        "cas" => cas::Cas,
+        "wait" => wait::Wait,
+        "stat" => stat::Stat,
+        "ls" | "list" => ls::Ls,
+        "rm" | "unlink" => rm::Rm,
     }
 }
 
