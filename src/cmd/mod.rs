@@ -13,6 +13,7 @@ pub(crate) mod context;
 pub(crate) mod demo;
 pub(crate) mod element;
 pub(crate) mod event;
+pub(crate) mod fork_tree;
 pub(crate) mod kind;
 pub(crate) mod leaf;
 pub(crate) mod listing;
