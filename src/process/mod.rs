@@ -1,6 +1,7 @@
-//! Other processes: starting commands, and signals held back meanwhile.
+//! Other processes: which they are, their signals, starting commands.
 
 pub mod arrival;
 pub mod blocked;
 pub mod identity;
+pub mod signal;
 pub mod spawn;
