@@ -19,6 +19,7 @@ mod barrier;
 mod demo;
 mod event;
 mod examples;
+mod fork_tree;
 mod grammar;
 mod listing;
 mod lock;

@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use clap::Args;
-use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::context::Context;
@@ -15,6 +14,7 @@ use crate::exit::Exit;
 use crate::output::branches::{Dot, branches};
 use crate::process::blocked::Blocked;
 use crate::process::fork_tree::{Grown, Plan, Shape, State};
+use crate::process::signal::Signal;
 
 const MORE: &str = "\
 Examples:
@@ -35,7 +35,7 @@ Exit status:
   8    nodes ended otherwise: without CMD; with it, when not all that failed did so alike
   With CMD, where all that failed did so alike: its exit code, or 128+N when signal N ended it.
 
-See also: ipc-tree(1), ipc-kill(1), ipc-reap-zombies(1), fork(2)";
+See also: fork(2), pstree(1)";
 
 /// Build a tree of real processes
 ///
@@ -57,11 +57,21 @@ See also: ipc-tree(1), ipc-kill(1), ipc-reap-zombies(1), fork(2)";
 #[command(after_long_help = MORE)]
 pub(crate) struct ForkTree {
     /// How many generations there are below the root
-    #[arg(long, value_name = "DEPTH", default_value_t = 1, conflicts_with = "shape")]
+    #[arg(
+        long,
+        value_name = "DEPTH",
+        default_value_t = 1,
+        conflicts_with = "shape"
+    )]
     depth: usize,
 
     /// How many children each node has that has any; their names are 0, 1, 2…
-    #[arg(long, value_name = "FANOUT", default_value_t = 2, conflicts_with = "shape")]
+    #[arg(
+        long,
+        value_name = "FANOUT",
+        default_value_t = 2,
+        conflicts_with = "shape"
+    )]
     fanout: usize,
 
     /// The tree itself, by the names of its nodes, such as a(b,c(d))
@@ -115,9 +125,7 @@ impl ForkTree {
         report(context, &shape, &ended, self.dot)?;
         let exit = self.overall(&ended);
         match self.command.first() {
-            Some(command) => {
-                context.explain_start(&escaped(command.as_encoded_bytes()), exit)
-            }
+            Some(command) => context.explain_start(&escaped(command.as_encoded_bytes()), exit),
             None => Ok(exit),
         }
     }
@@ -228,8 +236,6 @@ fn report(context: &mut Context, shape: &Shape, ended: &[State], as_graph: bool)
 }
 
 fn name_of(signal: i32) -> String {
-    match Signal::try_from(signal) {
-        Ok(known) => known.to_string(),
-        Err(_) => format!("signal {signal}"),
-    }
+    let known = Signal::from_number(signal);
+    known.map_or_else(|| signal.to_string(), |known| format!("SIG{known}"))
 }

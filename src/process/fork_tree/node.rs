@@ -62,7 +62,9 @@ impl World<'_> {
             match self.fork_node(*child) {
                 Ok(pid) => children.push(pid),
                 Err(errno) => {
-                    self.reports.send(Record::Failed { errno: errno as i32 });
+                    self.reports.send(Record::Failed {
+                        errno: errno as i32,
+                    });
                     break;
                 }
             }
@@ -99,7 +101,9 @@ impl World<'_> {
                     self.reports.send(Record::Zombie { pid });
                 }
                 Err(errno) => {
-                    self.reports.send(Record::Failed { errno: errno as i32 });
+                    self.reports.send(Record::Failed {
+                        errno: errno as i32,
+                    });
                     return;
                 }
             }
@@ -140,7 +144,9 @@ impl World<'_> {
             match forked {
                 Ok(_) => 0,
                 Err(errno) => {
-                    self.reports.send(Record::Failed { errno: errno as i32 });
+                    self.reports.send(Record::Failed {
+                        errno: errno as i32,
+                    });
                     1
                 }
             }

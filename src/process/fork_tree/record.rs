@@ -143,12 +143,30 @@ mod tests {
             Record::Zombie { pid: 1 },
             Record::Orphan { pid: 2 },
             Record::Failed { errno: 11 },
-            Record::Command { node: 0, exit: Exit::Command(255) },
-            Record::Command { node: 1, exit: Exit::Signal(36) },
-            Record::Command { node: 1, exit: Exit::CommandNotFound },
-            Record::Command { node: 1, exit: Exit::CannotExecute },
-            Record::Reaped { pid: 9, ending: Ending::Code(3) },
-            Record::Reaped { pid: 9, ending: Ending::Signal(9) },
+            Record::Command {
+                node: 0,
+                exit: Exit::Command(255),
+            },
+            Record::Command {
+                node: 1,
+                exit: Exit::Signal(36),
+            },
+            Record::Command {
+                node: 1,
+                exit: Exit::CommandNotFound,
+            },
+            Record::Command {
+                node: 1,
+                exit: Exit::CannotExecute,
+            },
+            Record::Reaped {
+                pid: 9,
+                ending: Ending::Code(3),
+            },
+            Record::Reaped {
+                pid: 9,
+                ending: Ending::Signal(9),
+            },
         ] {
             reports.send(record);
             assert_eq!(reports.take().unwrap(), Some(record));

@@ -145,7 +145,9 @@ mod tests {
     use super::*;
 
     fn paths(shape: &Shape) -> Vec<String> {
-        (0..shape.nodes().len()).map(|one| shape.path(one)).collect()
+        (0..shape.nodes().len())
+            .map(|one| shape.path(one))
+            .collect()
     }
 
     #[test]
@@ -160,8 +162,20 @@ mod tests {
     #[test]
     fn what_is_no_shape_is_refused() {
         for text in [
-            "", "a(", "a)", "a(b", "a(b))", "a,b", "a(b)c", "a()", "a(,b)", "a(b,b)", "a/b",
-            "a(b\n,c)x", "(a)", "a(\u{1b})",
+            "",
+            "a(",
+            "a)",
+            "a(b",
+            "a(b))",
+            "a,b",
+            "a(b)c",
+            "a()",
+            "a(,b)",
+            "a(b,b)",
+            "a/b",
+            "a(b\n,c)x",
+            "(a)",
+            "a(\u{1b})",
         ] {
             let error = Shape::parse(text).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Usage, "{text}");
