@@ -12,7 +12,7 @@ pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 use crate::cmd::context::{Context, ending};
 use crate::cmd::options::Global;
 use crate::cmd::{
-    array, barrier, completions, demo, event, fork_tree, leaf, lock, man, mq, sem, shm, value,
+    array, barrier, completions, demo, event, fork_tree, leaf, lock, man, mq, sem, shm, tree, value,
 };
 use crate::escape::{escaped, escaped_text};
 use crate::exit::{Exit, TABLE};
@@ -131,6 +131,8 @@ enum Noun {
 
     ForkTree(fork_tree::ForkTree),
 
+    Tree(tree::Tree),
+
     Demo(demo::Demo),
 
     Man(man::Man),
@@ -150,6 +152,7 @@ impl Noun {
             Noun::Event(verb) => verb.path(),
             Noun::Barrier(verb) => verb.path(),
             Noun::ForkTree(_) => "fork-tree",
+            Noun::Tree(_) => "tree",
             Noun::Demo(_) => "demo",
             Noun::Man(_) => "man",
             Noun::Completions(_) => "completions",
@@ -175,6 +178,7 @@ impl Noun {
             Noun::Event(verb) => verb.run(context),
             Noun::Barrier(verb) => verb.run(context),
             Noun::ForkTree(fork_tree) => fork_tree.run(context),
+            Noun::Tree(tree) => tree.run(context),
             Noun::Demo(demo) => demo.run(context),
             Noun::Man(man) => man.run(context, &command()),
             Noun::Completions(completions) => completions.run(context),

@@ -11,6 +11,32 @@ pub enum Ending {
     Signal(i32),
 }
 
+impl Ending {
+    /// The ending in a status of wait(2), which field 52 of `/proc/PID/stat` has too.
+    pub fn of_status(status: i32) -> Ending {
+        match status & 0x7f {
+            0 => Ending::Code(status >> 8 & 0xff),
+            signal => Ending::Signal(signal),
+        }
+    }
+
+    /// The exit code, if it ended by itself.
+    pub fn code(self) -> Option<i32> {
+        match self {
+            Ending::Code(code) => Some(code),
+            Ending::Signal(_) => None,
+        }
+    }
+
+    /// The signal that ended it, if one did.
+    pub fn signal(self) -> Option<i32> {
+        match self {
+            Ending::Code(_) => None,
+            Ending::Signal(signal) => Some(signal),
+        }
+    }
+}
+
 /// Which children a wait is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
@@ -63,4 +89,19 @@ fn wait(which: Which, flags: i32) -> Result<Option<(i32, Ending)>, Errno> {
         _ => Ending::Signal(status),
     };
     Ok((pid != 0).then_some((pid, ending)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_says_how_it_ended() {
+        assert_eq!(Ending::of_status(9 << 8), Ending::Code(9));
+        assert_eq!(Ending::of_status(255 << 8), Ending::Code(255));
+        assert_eq!(Ending::of_status(9), Ending::Signal(9));
+        // With a core file.
+        assert_eq!(Ending::of_status(0x80 | 6), Ending::Signal(6));
+        assert_eq!(Ending::of_status(36), Ending::Signal(36));
+    }
 }

@@ -56,6 +56,7 @@ mod shm_owners;
 mod shm_python;
 mod shm_space;
 mod terminal;
+mod tree;
 mod value;
 mod value_races;
 

@@ -22,11 +22,13 @@ use crate::process::signal::Signal;
 use crate::sys::pidfd;
 
 mod dispositions;
+mod files;
 mod lineage;
 mod stat;
 mod table;
 
 pub use dispositions::Dispositions;
+pub use files::{Files, Use, UsedFile, files_of};
 pub use lineage::{Lineage, ancestors, is_shell_of_one_command, lineage, prints_elsewhere};
 pub use stat::{Row, State, start_from_ticks, ticks_of};
 pub use table::Table;
@@ -238,6 +240,12 @@ pub fn command_of(pid: i32) -> Option<String> {
     std::fs::read_to_string(format!("/proc/{pid}/comm"))
         .ok()
         .map(|name| name.trim_end().to_owned())
+}
+
+/// The user that a process acts as.
+pub fn user_of(pid: i32) -> Option<u32> {
+    let found = std::fs::metadata(format!("/proc/{pid}")).ok()?;
+    Some(found.uid())
 }
 
 /// The processes of this pid namespace, as far as `/proc` shows them.
