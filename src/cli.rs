@@ -11,7 +11,9 @@ pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 
 use crate::cmd::context::{Context, ending};
 use crate::cmd::options::Global;
-use crate::cmd::{array, barrier, completions, demo, event, leaf, lock, man, mq, sem, shm, value};
+use crate::cmd::{
+    array, barrier, completions, demo, event, fork_tree, leaf, lock, man, mq, sem, shm, tree, value,
+};
 use crate::escape::{escaped, escaped_text};
 use crate::exit::{Exit, TABLE};
 use crate::name::Scope;
@@ -127,6 +129,10 @@ enum Noun {
     #[command(subcommand_help_heading = "Verbs")]
     Barrier(barrier::Verb),
 
+    ForkTree(fork_tree::ForkTree),
+
+    Tree(tree::Tree),
+
     Demo(demo::Demo),
 
     Man(man::Man),
@@ -145,9 +151,19 @@ impl Noun {
             Noun::Lock(verb) => verb.path(),
             Noun::Event(verb) => verb.path(),
             Noun::Barrier(verb) => verb.path(),
+            Noun::ForkTree(_) => "fork-tree",
+            Noun::Tree(_) => "tree",
             Noun::Demo(_) => "demo",
             Noun::Man(_) => "man",
             Noun::Completions(_) => "completions",
+        }
+    }
+
+    /// Whether failures of ours are 125, so that 1 to 123 belong to a command.
+    fn is_run_like(&self) -> bool {
+        match self {
+            Noun::ForkTree(fork_tree) => fork_tree.is_run_like(),
+            _ => RUN_LIKE.contains(&self.path()),
         }
     }
 
@@ -161,6 +177,8 @@ impl Noun {
             Noun::Lock(verb) => verb.run(context),
             Noun::Event(verb) => verb.run(context),
             Noun::Barrier(verb) => verb.run(context),
+            Noun::ForkTree(fork_tree) => fork_tree.run(context),
+            Noun::Tree(tree) => tree.run(context),
             Noun::Demo(demo) => demo.run(context),
             Noun::Man(man) => man.run(context, &command()),
             Noun::Completions(completions) => completions.run(context),
@@ -200,8 +218,8 @@ fn run(global: Global, noun: Noun) -> Exit {
         Err(refusal) => (Scope::default(), Some(refusal)),
     };
     let mut context = Context::new(out, scope);
-    let path = noun.path();
-    context.named(path);
+    context.named(noun.path());
+    let is_run_like = noun.is_run_like();
     // Those two use no names, and a shell's start-up file may call them.
     let nameless = matches!(noun, Noun::Man(_) | Noun::Completions(_));
     let result = match refusal.filter(|_| !nameless) {
@@ -217,7 +235,7 @@ fn run(global: Global, noun: Noun) -> Exit {
     match ending(&failure, |failure| context.report(failure)) {
         signal @ Exit::Signal(_) => signal,
         // So that 1 to 123 belong to the command.
-        _ if RUN_LIKE.contains(&path) => Exit::Failed,
+        _ if is_run_like => Exit::Failed,
         exit => exit,
     }
 }
@@ -225,9 +243,17 @@ fn run(global: Global, noun: Noun) -> Exit {
 /// Verbs that run a command: their own failures, misuse included, are 125.
 const RUN_LIKE: [&str; 2] = ["lock run", "sem run"];
 
+/// Commands that do so where `--` and a command follow.
+const RUN_LIKE_WITH_COMMAND: [&str; 1] = ["fork-tree"];
+
 /// Whether a command line that could not be parsed was meant for such a verb.
 fn names_run_like(words: &[OsString]) -> bool {
     let ours: Vec<&OsString> = words.iter().take_while(|word| *word != "--").collect();
+    let has_command = words.len() > ours.len() + 1;
+    let runs = |word: &OsString| RUN_LIKE_WITH_COMMAND.iter().any(|noun| word == noun);
+    if has_command && ours.iter().any(|word| runs(word)) {
+        return true;
+    }
     ours.windows(2).any(|pair| {
         RUN_LIKE.iter().any(|path| {
             path.split_once(' ')

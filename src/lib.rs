@@ -11,7 +11,7 @@
 //! | [`output`] | tables, JSON, escaping: the only writer of standard output |
 //! | [`survey`] | which objects there are on this host |
 //! | [`shared`] | values and arrays: what lives inside a mapping and is shared by its contents |
-//! | [`process`] | starting commands, holding signals back |
+//! | [`process`] | which process it is, signals, starting commands |
 //! | [`object`] | shared memory, semaphores, message queues |
 //! | [`backing`], [`runtime`] | files of /dev/shm, and the folder of a user |
 //! | [`accounts`], [`name`], [`size`], [`buffer`], [`deadline`], [`wait`], [`error`], [`exit`], [`escape`], [`facts`], [`payload`] | small types, parsed once at the edge |

@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::error::Result;
 use crate::escape::{escaped, escaped_text};
 
+pub mod branches;
 pub mod payload;
 mod stdout;
 pub mod table;

@@ -1,6 +1,10 @@
-//! Other processes: starting commands, and signals held back meanwhile.
+//! Other processes: which they are, their signals, starting commands and trees
+//! of them, and reaping what they leave.
 
 pub mod arrival;
 pub mod blocked;
+pub mod fork_tree;
 pub mod identity;
+pub mod reaper;
+pub mod signal;
 pub mod spawn;

@@ -7,6 +7,7 @@
 
 pub mod exec;
 pub mod fault;
+pub mod fork;
 pub mod futex;
 pub mod mapping;
 pub mod mount;
@@ -14,4 +15,5 @@ pub mod mq;
 pub mod pidfd;
 pub mod signal;
 pub mod startup;
+pub mod wait;
 pub mod write;

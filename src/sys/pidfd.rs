@@ -35,3 +35,55 @@ pub fn signal(process: BorrowedFd<'_>, signal: i32) -> Result<(), Errno> {
     };
     Errno::result(result).map(drop)
 }
+
+/// The head of a siginfo_t that carries a value, padded to its full size.
+#[repr(C)]
+struct Queued {
+    signal: i32,
+    errno: i32,
+    code: i32,
+    // The kernel aligns what follows for pointers.
+    gap: i32,
+    pid: i32,
+    uid: u32,
+    // A union of an int and a pointer: on 64 bits the int is its first half
+    // where numbers are little-endian.
+    value: libc::sigval,
+    rest: [u8; 96],
+}
+
+const _: () = assert!(size_of::<Queued>() == size_of::<libc::siginfo_t>());
+
+/// Sends a signal with a value, as sigqueue(3) does, to exactly the process
+/// that was opened.
+///
+/// # Errors
+/// ESRCH when it is gone, EPERM, EAGAIN when too many are queued.
+pub fn queue(process: BorrowedFd<'_>, signal: i32, value: i32) -> Result<(), Errno> {
+    let value = libc::sigval {
+        // A pointer as wide as the union, so that no byte of it is undefined.
+        sival_ptr: std::ptr::without_provenance_mut(value.cast_unsigned() as usize),
+    };
+    let information = Queued {
+        signal,
+        errno: 0,
+        code: libc::SI_QUEUE,
+        gap: 0,
+        pid: std::process::id().cast_signed(),
+        uid: nix::unistd::getuid().as_raw(),
+        value,
+        rest: [0; 96],
+    };
+    // SAFETY: the structure has the size and the layout of a siginfo_t with a
+    // value, every byte of it is set, and it outlives the call.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            process.as_raw_fd(),
+            signal,
+            &raw const information,
+            0,
+        )
+    };
+    Errno::result(result).map(drop)
+}

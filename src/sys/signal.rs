@@ -111,14 +111,17 @@ pub fn ignore_size_limit() {
 ///
 /// Returns only where the signal is one that does not end a process.
 pub fn die_by(signal: i32) {
-    let Ok(signal) = Signal::try_from(signal) else {
-        return;
-    };
-    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // By number: nix has no names for real-time signals.
     // SAFETY: the default action runs no code of ours.
-    let _ = unsafe { sigaction(signal, &default) };
-    let mut only = SigSet::empty();
-    only.add(signal);
-    let _ = only.thread_unblock();
-    let _ = nix::sys::signal::raise(signal);
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+    // SAFETY: all zeros is a valid value of this plain C struct.
+    let mut only: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is writable and outlives the call, which makes it empty.
+    unsafe { libc::sigemptyset(&raw mut only) };
+    // SAFETY: the set was just made; a number that is no signal is refused.
+    unsafe { libc::sigaddset(&raw mut only, signal) };
+    // SAFETY: the set outlives the call, and the former mask is not asked for.
+    unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const only, std::ptr::null_mut()) };
+    // SAFETY: sends a signal whose action is the default one.
+    unsafe { libc::raise(signal) };
 }

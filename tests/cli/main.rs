@@ -19,6 +19,7 @@ mod barrier;
 mod demo;
 mod event;
 mod examples;
+mod fork_tree;
 mod grammar;
 mod listing;
 mod lock;
@@ -55,6 +56,7 @@ mod shm_owners;
 mod shm_python;
 mod shm_space;
 mod terminal;
+mod tree;
 mod value;
 mod value_races;
 

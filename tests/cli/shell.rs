@@ -132,3 +132,16 @@ pub fn struck_at<'a>(sb: &'a Sandbox, call: &str, signal: &str, command: &[&str]
     let options = ["-qq", "-o", "/dev/null", "-e", &inject];
     sb.program("strace", [&options, command].concat()).run()
 }
+
+/// The processes that a sandbox has started and that have not ended, with
+/// whatever they started themselves: the scope is in their environment.
+pub fn below(sb: &Sandbox) -> Vec<i32> {
+    let mark = format!("IPC_SCOPE={}\0", sb.scope()).into_bytes();
+    let pids = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let pid: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+        let is_ours = environment.windows(mark.len()).any(|part| part == mark);
+        is_ours.then_some(pid)
+    });
+    pids.collect()
+}

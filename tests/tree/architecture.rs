@@ -160,6 +160,19 @@ fn only_the_face_knows_clap_and_anyhow() {
 }
 
 #[test]
+fn processes_are_read_in_one_place() {
+    nowhere(
+        &["/proc/{", "read_dir(\"/proc\")"],
+        "what /proc says of another process is read by process::identity alone",
+        |source| {
+            source
+                .module
+                .starts_with(&["process".into(), "identity".into()])
+        },
+    );
+}
+
+#[test]
 fn dependencies_point_down() {
     let row_of = |module: &str| {
         LAYERS

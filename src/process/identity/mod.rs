@@ -7,7 +7,7 @@
 //! entry; a number from another pid namespace is never judged at all.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -15,10 +15,23 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{FsType, fstatfs};
 use nix::time::{ClockId, clock_gettime};
-use nix::unistd::{SysconfVar, getppid, sysconf};
+use nix::unistd::getppid;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::process::signal::Signal;
 use crate::sys::pidfd;
+
+mod dispositions;
+mod files;
+mod lineage;
+mod stat;
+mod table;
+
+pub use dispositions::Dispositions;
+pub use files::{Files, Use, UsedFile, files_of};
+pub use lineage::{Lineage, ancestors, is_shell_of_one_command, lineage, prints_elsewhere};
+pub use stat::{Row, State, start_from_ticks, ticks_of};
+pub use table::Table;
 
 /// The file system of process descriptors whose inodes are never reused.
 const PIDFS_MAGIC: FsType = FsType(0x5049_4446);
@@ -87,6 +100,64 @@ impl Process {
     pub fn is_dead(&self) -> bool {
         let mut entry = [PollFd::new(self.descriptor.as_fd(), PollFlags::POLLIN)];
         poll(&mut entry, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+    }
+
+    /// Checks that it is the process that started then, and not another one
+    /// that was given its number since.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`] when it is another one, or its start is hidden.
+    pub fn verify_start(&self, start: Duration) -> Result<()> {
+        let message = match self.start {
+            Some(own) if own == start => return Ok(()),
+            // Read after the descriptor was there: it may be another's by now.
+            Some(_) => "the number belongs to another process by now",
+            None if self.is_dead() => "no such process",
+            None => "its start time is hidden, so it cannot be told from another process",
+        };
+        let error = Error::new(ErrorKind::Missing, message);
+        Err(error.about(format!("process {}", self.pid)))
+    }
+
+    /// Sends a signal to exactly this process, pidfd_send_signal(2). A zombie
+    /// takes any signal and does nothing about it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`] when it has been reaped, [`ErrorKind::Denied`].
+    pub fn send(&self, signal: Signal) -> Result<()> {
+        let sent = pidfd::signal(self.as_fd(), signal.number());
+        sent.map_err(|errno| self.refusal(errno))
+    }
+
+    /// Sends a signal with a value, as sigqueue(3) does. A real-time signal
+    /// comes in order and as often as it is sent.
+    ///
+    /// # Errors
+    /// As [`Process::send`], and [`ErrorKind::Limit`] when the receiver's user
+    /// has as many signals queued as RLIMIT_SIGPENDING of this process allows.
+    pub fn queue(&self, signal: Signal, value: i32) -> Result<()> {
+        let sent = pidfd::queue(self.as_fd(), signal.number(), value);
+        sent.map_err(|errno| self.refusal(errno))
+    }
+
+    /// Asks whether this process may be sent signals, and sends none.
+    ///
+    /// # Errors
+    /// As [`Process::send`].
+    pub fn may_signal(&self) -> Result<()> {
+        pidfd::signal(self.as_fd(), 0).map_err(|errno| self.refusal(errno))
+    }
+
+    fn refusal(&self, errno: Errno) -> Error {
+        let error = Error::os(errno).about(format!("process {}", self.pid));
+        match errno {
+            Errno::ESRCH => error.saying("no such process"),
+            Errno::EPERM => error.saying("not permitted: it belongs to another user"),
+            Errno::EAGAIN => error
+                .saying("the signals queued for its user are as many as RLIMIT_SIGPENDING allows")
+                .hint("ulimit -i shows the limit; /proc/PID/status has SigQ, queued and limit"),
+            _ => error,
+        }
     }
 
     /// A number that no other process gets until the next boot, from Linux 6.9 on.
@@ -171,6 +242,12 @@ pub fn command_of(pid: i32) -> Option<String> {
         .map(|name| name.trim_end().to_owned())
 }
 
+/// The user that a process acts as.
+pub fn user_of(pid: i32) -> Option<u32> {
+    let found = std::fs::metadata(format!("/proc/{pid}")).ok()?;
+    Some(found.uid())
+}
+
 /// The processes of this pid namespace, as far as `/proc` shows them.
 pub fn all() -> Vec<i32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -193,113 +270,15 @@ pub fn has_open(pid: i32, device: u64, inode: u64) -> bool {
         .any(is_it)
 }
 
-/// Whether a process is `sh -c TEXT` where the text is one plain command, so
-/// that nothing can come after it.
-pub fn is_shell_of_one_command(pid: i32) -> bool {
-    let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    text_of_shell(&words).is_some_and(|text| {
-        let several = |byte: &u8| b";&|(){}`\n".contains(byte);
-        !text.trim_ascii().iter().any(several)
-    })
-}
-
-/// The argument of the option -c, which may be bundled with others.
-fn text_of_shell(words: &[u8]) -> Option<&[u8]> {
-    let mut words = words.split(|byte| *byte == 0).skip(1);
-    let is_option = |word: &[u8]| word.len() > 1 && matches!(word[0], b'-' | b'+');
-    words.find(|word| is_option(word) && !word.starts_with(b"--") && word.contains(&b'c'))?;
-    words.find(|word| !is_option(word))
-}
-
-/// Where a process comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lineage {
-    /// Its parent, 0 when that lies in another pid namespace.
-    pub parent: i32,
-    /// Its session.
-    pub session: i32,
-    /// Whether it is a copy of its parent that never became another program:
-    /// of a shell, a subshell.
-    pub is_copy: bool,
-}
-
-/// Where a process comes from, as far as `/proc` tells.
-pub fn lineage(pid: i32) -> Option<Lineage> {
-    /// PF_FORKNOEXEC of the kernel.
-    const NEVER_EXECED: u64 = 0x40;
-    let line = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    Some(Lineage {
-        parent: i32::try_from(field(&line, 4)?).ok()?,
-        session: i32::try_from(field(&line, 6)?).ok()?,
-        is_copy: field(&line, 9)? & NEVER_EXECED != 0,
-    })
-}
-
-/// The ancestors of a process, its parent first, as far as `/proc` tells.
-pub fn ancestors(pid: i32) -> impl Iterator<Item = i32> {
-    let parent = |pid: i32| Some(lineage(pid)?.parent).filter(|parent| *parent != 0);
-    std::iter::successors(parent(pid), move |pid| parent(*pid))
-}
-
-/// Whether what a process prints goes into a pipe that the program which it is
-/// a copy of does not print into: a subshell of `$( )` or of a pipeline.
-/// Unknown where its descriptors cannot be seen.
-pub fn prints_elsewhere(copy: i32) -> Option<bool> {
-    let output = |pid: i32| std::fs::metadata(format!("/proc/{pid}/fd/1")).ok();
-    let own = output(copy)?;
-    if !own.file_type().is_fifo() {
-        return Some(false);
-    }
-    let original = ancestors(copy).find(|pid| lineage(*pid).is_none_or(|found| !found.is_copy))?;
-    let same = |found: std::fs::Metadata| (found.dev(), found.ino()) == (own.dev(), own.ino());
-    Some(!output(original).is_some_and(same))
-}
-
+/// When a process started, as far as `/proc` tells.
 fn start_of(pid: i32) -> Option<Duration> {
     let line = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let ticks = field(&line, 22)?;
-    let per_second = sysconf(SysconfVar::CLK_TCK)
-        .ok()
-        .flatten()
-        .filter(|hz| *hz > 0)?;
-    let micros = u128::from(ticks) * 1_000_000 / per_second.cast_unsigned() as u128;
-    Some(Duration::from_micros(u64::try_from(micros).ok()?))
-}
-
-/// A field by its number in proc_pid_stat(5), from 4 on; the second one, in
-/// brackets, may hold blanks and brackets.
-fn field(line: &[u8], number: usize) -> Option<u64> {
-    let end = line.iter().rposition(|byte| *byte == b')')?;
-    let rest = std::str::from_utf8(&line[end + 1..]).ok()?;
-    rest.split_ascii_whitespace()
-        .nth(number.checked_sub(3)?)?
-        .parse()
-        .ok()
+    start_from_ticks(stat::field(&line, 22)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_start_time_is_found_behind_any_name() {
-        let line = b"7 (a) b (c) S 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4711 1 2 3";
-        assert_eq!(field(line, 22), Some(4711));
-        assert_eq!(field(line, 9), Some(4_194_560));
-    }
-
-    #[test]
-    fn the_text_of_a_shell_is_found_behind_its_options() {
-        for (words, text) in [
-            (&b"sh\0-c\0one two\0"[..], Some(&b"one two"[..])),
-            (b"bash\0-e\0-o\0pipefail\0-lc\0one\0name\0", Some(b"one")),
-            (b"bash\0-c\0-e\0--\0one\0", Some(b"one")),
-            (b"bash\0script\0", None),
-            (b"bash\0", None),
-        ] {
-            assert_eq!(text_of_shell(words), text);
-        }
-    }
 
     #[test]
     fn this_process_is_alive_and_started_in_the_past() {

@@ -1,0 +1,173 @@
+//! What of shared memory and queues a process has open or mapped.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use nix::libc;
+use nix::sys::statfs::{FsType, statfs};
+
+/// The type of an mqueue file system in statfs(2); nix does not name it.
+const MQUEUE_MAGIC: FsType = FsType(0x1980_0202);
+
+/// The folder of named shared memory.
+const SHARED: &[u8] = b"/dev/shm/";
+
+/// How System V segments are called among the mappings.
+const SYSTEM_V: &[u8] = b"/SYSV";
+
+/// How a process uses a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Use {
+    /// Through a descriptor.
+    Open,
+    /// In its memory, and maybe through a descriptor too.
+    Mapped,
+}
+
+/// A file of `/dev/shm` that a process uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsedFile {
+    /// The device of its file system.
+    pub device: u64,
+    /// Its inode, which tells it from another one of the same name.
+    pub inode: u64,
+    /// Its name in the folder when it was opened; those of semaphores may be
+    /// the temporary ones that the C library makes them under.
+    pub name: Vec<u8>,
+    /// How it is used.
+    pub how: Use,
+}
+
+/// What one process uses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Files {
+    /// Files of `/dev/shm`, each once.
+    pub shared: Vec<UsedFile>,
+    /// Names of message queues, without the slash.
+    pub queues: Vec<Vec<u8>>,
+    /// Numbers of System V segments.
+    pub system_v: Vec<u64>,
+}
+
+/// What a process has open and mapped; nothing where that is hidden, as it is
+/// for the processes of others, or when it has ended.
+pub fn files_of(pid: i32) -> Option<Files> {
+    let mut found = Files::default();
+    for entry in std::fs::read_dir(format!("/proc/{pid}/fd")).ok()? {
+        // Closed since the folder was read.
+        let Ok(entry) = entry else { continue };
+        let path = entry.path();
+        if let Ok(target) = std::fs::read_link(&path) {
+            found.add_descriptor(&path, target.into_os_string());
+        }
+    }
+    found.add_mappings(&std::fs::read(format!("/proc/{pid}/maps")).ok()?);
+    Some(found)
+}
+
+impl Files {
+    fn add_descriptor(&mut self, path: &Path, target: OsString) {
+        let target = target.into_vec();
+        if let Some(name) = target.strip_prefix(SHARED) {
+            if let Ok(file) = std::fs::metadata(path) {
+                self.add(file.dev(), file.ino(), name, Use::Open);
+            }
+        } else if let Some(name) = target.strip_prefix(b"/")
+            && !name.contains(&b'/')
+            && statfs(path).is_ok_and(|fs| fs.filesystem_type() == MQUEUE_MAGIC)
+        {
+            let name = name.to_vec();
+            if !self.queues.contains(&name) {
+                self.queues.push(name);
+            }
+        }
+    }
+
+    fn add_mappings(&mut self, maps: &[u8]) {
+        for line in maps.split(|byte| *byte == b'\n') {
+            // Most lines name nothing, or a program.
+            let Some(at) = line.iter().position(|byte| *byte == b'/') else {
+                continue;
+            };
+            let path = &line[at..];
+            if path.starts_with(SYSTEM_V) {
+                if let Some((_, id)) = place(line)
+                    && !self.system_v.contains(&id)
+                {
+                    self.system_v.push(id);
+                }
+            } else if let Some(name) = path.strip_prefix(SHARED)
+                && let Some((device, inode)) = place(line)
+            {
+                self.add(device, inode, name, Use::Mapped);
+            }
+        }
+    }
+
+    fn add(&mut self, device: u64, inode: u64, name: &[u8], how: Use) {
+        let is_it = |one: &&mut UsedFile| (one.device, one.inode) == (device, inode);
+        match self.shared.iter_mut().find(is_it) {
+            Some(known) => known.how = known.how.max(how),
+            None => self.shared.push(UsedFile {
+                device,
+                inode,
+                name: name.strip_suffix(b" (deleted)").unwrap_or(name).to_vec(),
+                how,
+            }),
+        }
+    }
+}
+
+/// Device and inode in a line of proc_pid_maps(5).
+fn place(line: &[u8]) -> Option<(u64, u64)> {
+    let mut words = line
+        .split(|byte| *byte == b' ')
+        .filter(|word| !word.is_empty());
+    let device = std::str::from_utf8(words.nth(3)?).ok()?;
+    let (major, minor) = device.split_once(':')?;
+    let hex = |digits| u32::from_str_radix(digits, 16).ok();
+    let inode = std::str::from_utf8(words.next()?).ok()?.parse().ok()?;
+    Some((libc::makedev(hex(major)?, hex(minor)?), inode))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mappings_are_known_by_device_and_inode() {
+        let maps =
+            b"7f00-7f01 rw-s 00000000 00:1a 42                         /dev/shm/a b (deleted)\n\
+            7f01-7f02 rw-s 00000000 00:1a 42                         /dev/shm/a b (deleted)\n\
+            7f02-7f03 rw-s 00000000 00:01 7                          /SYSV00000000 (deleted)\n\
+            7f03-7f04 r-xp 00000000 08:01 9                          /bin/true\n\
+            7f04-7f05 rw-p 00000000 00:00 0 \n";
+        let mut found = Files::default();
+        found.add_mappings(maps);
+        assert_eq!(found.system_v, [7]);
+        assert_eq!(
+            found.shared,
+            [UsedFile {
+                device: libc::makedev(0, 0x1a),
+                inode: 42,
+                name: b"a b".to_vec(),
+                how: Use::Mapped,
+            }]
+        );
+    }
+
+    #[test]
+    fn an_open_file_of_this_process_is_found() {
+        let name = format!("ipct-files-{}", std::process::id());
+        let path = format!("/dev/shm/{name}");
+        let file = std::fs::File::create(&path).unwrap();
+        let found = files_of(std::process::id() as i32);
+        std::fs::remove_file(&path).unwrap();
+        let found = found.unwrap();
+        let own = found.shared.iter().find(|one| one.name == name.as_bytes());
+        assert_eq!(own.unwrap().inode, file.metadata().unwrap().ino());
+        assert_eq!(own.unwrap().how, Use::Open);
+    }
+}

@@ -1,0 +1,85 @@
+//! Where a process comes from, and whether it is a copy of a shell.
+
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+
+use super::stat::field;
+
+/// Whether a process is `sh -c TEXT` where the text is one plain command, so
+/// that nothing can come after it.
+pub fn is_shell_of_one_command(pid: i32) -> bool {
+    let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    text_of_shell(&words).is_some_and(|text| {
+        let several = |byte: &u8| b";&|(){}`\n".contains(byte);
+        !text.trim_ascii().iter().any(several)
+    })
+}
+
+/// The argument of the option -c, which may be bundled with others.
+fn text_of_shell(words: &[u8]) -> Option<&[u8]> {
+    let mut words = words.split(|byte| *byte == 0).skip(1);
+    let is_option = |word: &[u8]| word.len() > 1 && matches!(word[0], b'-' | b'+');
+    words.find(|word| is_option(word) && !word.starts_with(b"--") && word.contains(&b'c'))?;
+    words.find(|word| !is_option(word))
+}
+
+/// Where a process comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lineage {
+    /// Its parent, 0 when that lies in another pid namespace.
+    pub parent: i32,
+    /// Its session.
+    pub session: i32,
+    /// Whether it is a copy of its parent that never became another program:
+    /// of a shell, a subshell.
+    pub is_copy: bool,
+}
+
+/// Where a process comes from, as far as `/proc` tells.
+pub fn lineage(pid: i32) -> Option<Lineage> {
+    /// PF_FORKNOEXEC of the kernel.
+    const NEVER_EXECED: u64 = 0x40;
+    let line = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    Some(Lineage {
+        parent: i32::try_from(field(&line, 4)?).ok()?,
+        session: i32::try_from(field(&line, 6)?).ok()?,
+        is_copy: field(&line, 9)? & NEVER_EXECED != 0,
+    })
+}
+
+/// The ancestors of a process, its parent first, as far as `/proc` tells.
+pub fn ancestors(pid: i32) -> impl Iterator<Item = i32> {
+    let parent = |pid: i32| Some(lineage(pid)?.parent).filter(|parent| *parent != 0);
+    std::iter::successors(parent(pid), move |pid| parent(*pid))
+}
+
+/// Whether what a process prints goes into a pipe that the program which it is
+/// a copy of does not print into: a subshell of `$( )` or of a pipeline.
+/// Unknown where its descriptors cannot be seen.
+pub fn prints_elsewhere(copy: i32) -> Option<bool> {
+    let output = |pid: i32| std::fs::metadata(format!("/proc/{pid}/fd/1")).ok();
+    let own = output(copy)?;
+    if !own.file_type().is_fifo() {
+        return Some(false);
+    }
+    let original = ancestors(copy).find(|pid| lineage(*pid).is_none_or(|found| !found.is_copy))?;
+    let same = |found: std::fs::Metadata| (found.dev(), found.ino()) == (own.dev(), own.ino());
+    Some(!output(original).is_some_and(same))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_a_shell_is_found_behind_its_options() {
+        for (words, text) in [
+            (&b"sh\0-c\0one two\0"[..], Some(&b"one two"[..])),
+            (b"bash\0-e\0-o\0pipefail\0-lc\0one\0name\0", Some(b"one")),
+            (b"bash\0-c\0-e\0--\0one\0", Some(b"one")),
+            (b"bash\0script\0", None),
+            (b"bash\0", None),
+        ] {
+            assert_eq!(text_of_shell(words), text);
+        }
+    }
+}

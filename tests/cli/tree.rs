@@ -1,0 +1,214 @@
+//! `ipc tree`: the live tree, and what its processes have.
+
+use serde_json::Value;
+
+use crate::sandbox::{Sandbox, has};
+use crate::shell::Shell;
+use crate::shm::create;
+
+/// The processes below one, as `ipc tree --json` has them.
+#[track_caller]
+fn tree(sb: &Sandbox, pid: i32) -> Vec<Value> {
+    let shown = sb.ipc(["tree", "--json", &pid.to_string()]).run();
+    shown.ok();
+    let document = shown.json();
+    assert_eq!(document["pid"], pid);
+    document["processes"].as_array().unwrap().clone()
+}
+
+/// The objects of one process: `shm:a open`.
+fn objects(process: &Value) -> Vec<String> {
+    let objects = process["objects"].as_array().unwrap().iter();
+    let text = |one: &Value, key: &str| one[key].as_str().unwrap().to_owned();
+    objects
+        .map(|one| {
+            let removed = if one["removed"] == true {
+                " removed"
+            } else {
+                ""
+            };
+            let name = text(one, "name");
+            format!(
+                "{}:{} {}{removed}",
+                text(one, "kind"),
+                &name[1..],
+                text(one, "how")
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn it_shows_the_tree_that_was_built_with_its_zombies() {
+    let sb = Sandbox::new();
+    let mut built = sb
+        .ipc([
+            "fork-tree",
+            "--json",
+            "--shape",
+            "a(b,c(d))",
+            "--zombies",
+            "3",
+            "--hold",
+            "10m",
+        ])
+        .start();
+    let plan: Value = serde_json::from_str(&built.line()).unwrap();
+    let shown = tree(&sb, built.pid());
+    let depths: Vec<i64> = shown
+        .iter()
+        .map(|one| one["depth"].as_i64().unwrap())
+        .collect();
+    assert_eq!(shown.len(), 1 + 4 + 3);
+    assert_eq!(depths.iter().filter(|depth| **depth == 2).count(), 2 + 3);
+    for node in plan["nodes"].as_array().unwrap() {
+        let found = shown.iter().find(|one| one["pid"] == node["pid"]).unwrap();
+        assert_eq!(found["state"], "sleeping");
+        let parent = match node["parent"].as_u64() {
+            Some(parent) => plan["nodes"][parent as usize]["pid"].clone(),
+            None => built.pid().into(),
+        };
+        assert_eq!(found["ppid"], parent);
+    }
+    for (index, zombie) in plan["zombies"].as_array().unwrap().iter().enumerate() {
+        let found = shown.iter().find(|one| one["pid"] == *zombie).unwrap();
+        assert_eq!(found["state"], "zombie");
+        assert_eq!(
+            (found["exit_code"].as_u64(), &found["signal"]),
+            (Some(index as u64 + 1), &Value::Null)
+        );
+    }
+    let text = sb.ipc(["tree", &built.pid().to_string(), "--brief"]).run();
+    text.ok();
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert_eq!(text.lines().count(), 8, "{text}");
+    assert!(text.contains("zombie ipc (ended with 3)"), "{text}");
+    assert!(
+        text.contains("   ├─ ") && text.contains("   │  └─ "),
+        "{text}"
+    );
+    let graph = sb.ipc(["tree", &built.pid().to_string(), "--dot"]).run();
+    graph.ok();
+    let graph = String::from_utf8(graph.stdout).unwrap();
+    assert_eq!(graph.matches("->").count(), 7, "{graph}");
+    built.signal(libc::SIGTERM);
+    built.wait();
+}
+
+#[test]
+fn a_zombie_that_a_signal_ended_says_which() {
+    let sb = Sandbox::new();
+    let mut shell = Shell::new(&sb);
+    // The shell becomes a program that knows nothing of its child.
+    shell.tell("sh -c 'kill -36 $$' & echo started; exec sleep 600");
+    assert_eq!(shell.line(), "started");
+    let pid = shell.pid();
+    crate::sandbox::until("the zombie", || {
+        tree(&sb, pid).iter().any(|one| one["state"] == "zombie")
+    });
+    let zombie = tree(&sb, pid)
+        .into_iter()
+        .find(|one| one["state"] == "zombie");
+    assert_eq!(zombie.unwrap()["signal"], 36);
+    shell.die();
+}
+
+#[test]
+fn every_kind_of_object_is_found_in_the_process_that_has_it() {
+    let sb = Sandbox::new();
+    create(&sb, "open", "8");
+    create(&sb, "gone", "8");
+    sb.ipc(["-q", "value", "create", "count", "int64", "1"])
+        .run()
+        .ok();
+    sb.ipc(["-q", "array", "create", "row", "int64", "3"])
+        .run()
+        .ok();
+    sb.ipc(["-q", "sem", "create", "units", "0"]).run().ok();
+    sb.queue("jobs");
+    let mut shell = Shell::new(&sb);
+    let folder = |name: &str| format!("/dev/shm/{}", sb.full(name));
+    for (fd, name) in [(3, "open"), (4, "gone"), (5, "count"), (6, "row")] {
+        assert_eq!(shell.ask(&format!("exec {fd}<{}", folder(name))).0, 0);
+    }
+    assert_eq!(shell.ask("ipc lock acquire L --owner $$ >token").0, 0);
+    sb.ipc(["shm", "rm", "gone"]).run().ok();
+    let mut own = objects(&tree(&sb, shell.pid())[0]);
+    own.sort();
+    assert_eq!(
+        own,
+        [
+            "array:row open",
+            "lock:L held",
+            "shm:gone open removed",
+            "shm:open open",
+            "value:count open"
+        ]
+    );
+    let text = sb.ipc(["tree", &shell.pid_text()]).run();
+    text.ok();
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(
+        text.contains("lock:L held") && text.contains("shm:gone open removed"),
+        "{text}"
+    );
+    for (words, expected) in [
+        (&["mq", "recv", "jobs", "-t", "30s"][..], "mq:jobs open"),
+        (
+            &["sem", "acquire", "units", "-t", "30s"],
+            "sem:units mapped",
+        ),
+        (
+            &["event", "wait", "ready", "-t", "30s"],
+            "event:ready mapped",
+        ),
+    ] {
+        let waiter = sb.ipc(words).start();
+        waiter.blocked();
+        assert_eq!(objects(&tree(&sb, waiter.pid())[0]), [expected]);
+    }
+}
+
+#[test]
+fn a_semaphore_of_the_c_library_is_found_by_its_inode() {
+    let sb = Sandbox::new();
+    if !has("cc") {
+        return;
+    }
+    let source = format!(
+        "#include <fcntl.h>\n#include <semaphore.h>\n#include <stdio.h>\n#include <unistd.h>\n\
+         int main(void) {{ sem_t *s = sem_open(\"/{}\", O_CREAT, 0600, 1); if (s == SEM_FAILED) return 1;\n\
+         puts(\"up\"); fflush(stdout); sem_wait(s); pause(); return 0; }}\n",
+        sb.full("theirs")
+    );
+    let program = crate::sandbox::compiled_text(&sb, "holder", &source);
+    let mut running = sb.program(&program, [] as [&str; 0]).start();
+    assert_eq!(running.line(), "up");
+    assert_eq!(objects(&tree(&sb, running.pid())[0]), ["sem:theirs mapped"]);
+}
+
+#[test]
+fn without_a_number_it_is_the_tree_of_the_shell() {
+    let sb = Sandbox::new();
+    let run = sb.sh("echo $$; ipc tree --json --brief; true").run();
+    run.ok();
+    let said = String::from_utf8(run.stdout).unwrap();
+    let (pid, document) = said.split_once('\n').unwrap();
+    let document: Value = serde_json::from_str(document).unwrap();
+    assert_eq!(document["pid"].to_string(), pid);
+    // The one that shows it is not part of it.
+    assert_eq!(document["processes"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_no_process_is_missing() {
+    let sb = Sandbox::new();
+    sb.ipc(["tree", "4194304"])
+        .run()
+        .code(3)
+        .stdout("")
+        .stderr_has("no such process");
+    for word in ["0", "-1", "x"] {
+        sb.ipc(["tree", "--", word]).run().code(2).stdout("");
+    }
+}
