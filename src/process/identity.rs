@@ -7,6 +7,7 @@
 //! entry; a number from another pid namespace is never judged at all.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ use crate::sys::pidfd;
 /// The file system of process descriptors whose inodes are never reused.
 const PIDFS_MAGIC: FsType = FsType(0x5049_4446);
 
+const MORE_FILES: &str = "ulimit -n shows how many files a process may open";
+
 /// One process, held by its descriptor: the number cannot change hands.
 #[derive(Debug)]
 pub struct Process {
@@ -35,7 +38,8 @@ impl Process {
     /// Opens a process of this pid namespace by number.
     ///
     /// # Errors
-    /// [`ErrorKind::Missing`] when there is none, or only a thread has the number.
+    /// [`ErrorKind::Missing`] when there is none, or only a thread has the number;
+    /// [`ErrorKind::Limit`] without two descriptors to spare.
     pub fn open(pid: i32) -> Result<Process> {
         let descriptor = pidfd::open(pid).map_err(|errno| {
             let error = Error::os(errno).about(format!("process {pid}"));
@@ -44,12 +48,14 @@ impl Process {
                 Errno::ENOENT | Errno::EINVAL => error
                     .meaning(ErrorKind::Missing)
                     .saying("is a thread, not a process"),
+                Errno::EMFILE => error.hint(MORE_FILES),
                 _ => error,
             }
         })?;
         // Read after the descriptor is held. If the process has gone meanwhile
         // the number may be another's: the descriptor then says dead.
-        let start = start_of(pid);
+        let start = start_of(pid)
+            .map_err(|error| error.about(format!("process {pid}")).hint(MORE_FILES))?;
         Ok(Process {
             pid,
             start,
@@ -211,6 +217,43 @@ fn text_of_shell(words: &[u8]) -> Option<&[u8]> {
     words.find(|word| !is_option(word))
 }
 
+/// The command of a process that has nothing to do but run this one, as
+/// timeout(1) and strace(1): its arguments are this command line. A shell may
+/// do more, whatever its arguments are.
+pub fn is_launcher(pid: i32) -> bool {
+    const SHELLS: &[&[u8]] = &[
+        b"sh", b"ash", b"dash", b"bash", b"rbash", b"zsh", b"ksh", b"mksh", b"yash", b"fish",
+    ];
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let line = line.strip_suffix(b"\0").unwrap_or(&line);
+    let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
+    let own: Vec<_> = std::env::args_os().collect();
+    let own: Vec<&[u8]> = own.iter().map(|word| word.as_bytes()).collect();
+    let bare =
+        |word: &&[u8]| word.rsplit(|byte| *byte == b'/').next().unwrap_or_default() == b"busybox";
+    let program = words
+        .iter()
+        .find(|word| !bare(word))
+        .copied()
+        .unwrap_or_default();
+    let name = program
+        .rsplit(|byte| *byte == b'/')
+        .next()
+        .unwrap_or_default();
+    let name = name.strip_prefix(b"-").unwrap_or(name);
+    !SHELLS.contains(&name) && has_command_line(&words, &own)
+}
+
+/// Whether these arguments hold the start of that command line: three words
+/// of it, or what stands at their end.
+fn has_command_line(words: &[&[u8]], line: &[&[u8]]) -> bool {
+    (1..words.len()).any(|at| {
+        let pairs = words[at..].iter().zip(line);
+        let same = pairs.take_while(|(one, other)| one == other).count();
+        same >= 3 || same == 2 && at + same == words.len()
+    })
+}
+
 /// Where a process comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lineage {
@@ -255,9 +298,21 @@ pub fn prints_elsewhere(copy: i32) -> Option<bool> {
     Some(!output(original).is_some_and(same))
 }
 
-fn start_of(pid: i32) -> Option<Duration> {
-    let line = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let ticks = field(&line, 22)?;
+/// When a process started; nothing where `/proc` hides it.
+///
+/// # Errors
+/// A shortage of descriptors: it must not pass for a hidden start, which lets
+/// any process of the number through.
+fn start_of(pid: i32) -> Result<Option<Duration>> {
+    match std::fs::read(format!("/proc/{pid}/stat")).map_err(Error::os) {
+        Ok(line) => Ok(field(&line, 22).and_then(since_boot_of)),
+        Err(error) if error.is_shortage() => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
+/// The moment of so many ticks of the kernel after boot.
+fn since_boot_of(ticks: u64) -> Option<Duration> {
     let per_second = sysconf(SysconfVar::CLK_TCK)
         .ok()
         .flatten()
@@ -298,6 +353,26 @@ mod tests {
             (b"bash\0", None),
         ] {
             assert_eq!(text_of_shell(words), text);
+        }
+    }
+
+    #[test]
+    fn the_command_line_of_a_child_is_found_in_that_of_its_launcher() {
+        let line = ["ipc", "lock", "acquire", "L"].map(str::as_bytes);
+        for (words, has_it) in [
+            (&["timeout", "5", "ipc", "lock", "acquire", "L"][..], true),
+            (
+                &["find", ".", "-exec", "ipc", "lock", "acquire", "{}", ";"],
+                true,
+            ),
+            (&["xargs", "ipc", "lock"], true),
+            (&["make", "ipc"], false),
+            (&["make", "ipc", "lock", "test"], false),
+            (&["ipc", "lock", "acquire", "L"], false),
+            (&["sh", "-c", "ipc lock acquire L"], false),
+        ] {
+            let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+            assert_eq!(has_command_line(&words, &line), has_it, "{words:?}");
         }
     }
 

@@ -24,6 +24,7 @@ mod stat;
 mod status;
 mod taking;
 mod verify;
+mod wait;
 
 /// The verbs of locks.
 #[derive(Debug, Subcommand)]
@@ -35,6 +36,7 @@ pub(crate) enum Verb {
     Run(run::Run),
     Status(status::Status),
     Verify(verify::Verify),
+    Wait(wait::Wait),
     Break(r#break::Break),
     Stat(stat::Stat),
     #[command(visible_alias = "list")]
@@ -52,6 +54,7 @@ pub(crate) fn leaf(verb: &str, words: &[std::ffi::OsString]) -> Option<Parsed<Ve
         "run" => leaf::parse(Verb::Run, words),
         "status" => leaf::parse(Verb::Status, words),
         "verify" => leaf::parse(Verb::Verify, words),
+        "wait" => leaf::parse(Verb::Wait, words),
         "break" => leaf::parse(Verb::Break, words),
         "stat" => leaf::parse(Verb::Stat, words),
         "ls" | "list" => leaf::parse(Verb::Ls, words),
@@ -70,6 +73,7 @@ impl Verb {
             Verb::Run(_) => "lock run",
             Verb::Status(_) => "lock status",
             Verb::Verify(_) => "lock verify",
+            Verb::Wait(_) => "lock wait",
             Verb::Break(_) => "lock break",
             Verb::Stat(_) => "lock stat",
             Verb::Ls(_) => "lock ls",
@@ -85,6 +89,7 @@ impl Verb {
             Verb::Run(verb) => verb.run(context),
             Verb::Status(verb) => verb.run(context),
             Verb::Verify(verb) => verb.run(context),
+            Verb::Wait(verb) => verb.run(context),
             Verb::Break(verb) => verb.run(context),
             Verb::Stat(verb) => verb.run(context),
             Verb::Ls(verb) => verb.run(context),
