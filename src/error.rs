@@ -146,6 +146,16 @@ impl Error {
         self.errno
     }
 
+    /// Whether descriptors or memory ran out: for this process, or for all.
+    pub fn is_shortage(&self) -> bool {
+        self.errno == Some(Errno::EMFILE) || self.is_passing_shortage()
+    }
+
+    /// Whether the whole system has none left, which need not be so for long.
+    pub fn is_passing_shortage(&self) -> bool {
+        matches!(self.errno, Some(Errno::ENFILE | Errno::ENOMEM))
+    }
+
     /// What to type next.
     pub fn hint_text(&self) -> Option<&str> {
         self.hint.as_deref()

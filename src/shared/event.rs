@@ -137,7 +137,7 @@ impl Event {
     /// makes of the word are watched together. Both stay readable, so nothing
     /// that happens before the sleep is slept through.
     fn wait_unless(&self, came: u64, process: &Process, wait: &mut Wait) -> Result<()> {
-        let bell = Bell::hang(Arc::clone(&self.page), came)?;
+        let bell = Bell::hang(Arc::clone(&self.page), came);
         loop {
             // Asked in this order an event that came before the end counts.
             let ended = process.is_dead();
@@ -152,7 +152,16 @@ impl Event {
             }
             self.page.require_present()?;
             let until = wait.next(Some(RECHECK))?;
-            bell.listen(process, until)?;
+            match &bell {
+                Some(bell) => bell.listen(process, until)?,
+                // The end of the process is then seen by the next look.
+                None => {
+                    let now = self.page.word(WORDS).load();
+                    if !has_come(came, now) {
+                        let _ = futex::wait(self.page.sleeper(WORDS), now as u32, until);
+                    }
+                }
+            }
         }
     }
 
@@ -183,10 +192,11 @@ struct Bell {
 }
 
 impl Bell {
-    fn hang(page: Arc<Page>, came: u64) -> Result<Bell> {
+    /// Nothing where there is no descriptor or thread to be had.
+    fn hang(page: Arc<Page>, came: u64) -> Option<Bell> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let bell = Bell {
-            rung: Arc::new(EventFd::from_flags(flags).map_err(Error::os)?),
+            rung: Arc::new(EventFd::from_flags(flags).ok()?),
             stop: Arc::default(),
         };
         let (rung, stop) = (Arc::clone(&bell.rung), Arc::clone(&bell.stop));
@@ -205,8 +215,7 @@ impl Bell {
             }
         };
         let spawned = std::thread::Builder::new().stack_size(64 << 10).spawn(ring);
-        spawned.map_err(Error::os)?;
-        Ok(bell)
+        spawned.is_ok().then_some(bell)
     }
 
     /// Sleeps until the bell rings, the process ends or it is time.

@@ -1,6 +1,6 @@
 //! Is the owner in an owner word alive?
 
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::process::identity::Process;
 use crate::shared::owner::{OwnerWord, Stamp};
 
@@ -34,4 +34,18 @@ pub fn judge(word: OwnerWord, owner: u32) -> Result<Verdict> {
         return Ok(Verdict::Dead);
     }
     Ok(Verdict::Alive(Some(process)))
+}
+
+/// Refuses one more hold when the 41 bits of its stamp are used up: after
+/// almost nine years of uptime, or in a page that something has written over.
+///
+/// # Errors
+/// [`ErrorKind::Limit`].
+pub fn require_stamp(word: OwnerWord, now: Stamp) -> Result<()> {
+    if word.has_next(now) {
+        return Ok(());
+    }
+    let message = "its stamps are used up: they count 128 us from boot and last almost nine years";
+    Err(Error::new(ErrorKind::Limit, message)
+        .hint("remove it and make it again; if the host has run so long, after a reboot"))
 }

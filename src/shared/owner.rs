@@ -32,9 +32,10 @@ pub struct OwnerWord(pub u64);
 pub struct Stamp(pub u64);
 
 impl Stamp {
-    /// The stamp of a moment since boot.
+    /// The stamp of a moment since boot; the highest for all that are later.
     pub fn at(since_boot: Duration) -> Stamp {
-        Stamp((since_boot.as_micros() / UNIT_MICROS) as u64 & MAX_STAMP)
+        let units = since_boot.as_micros() / UNIT_MICROS;
+        Stamp(units.min(MAX_STAMP.into()) as u64)
     }
 
     /// The moment since boot that it stands for.
@@ -48,7 +49,9 @@ impl OwnerWord {
     pub const FREE: OwnerWord = OwnerWord(0);
 
     fn new(stamp: Stamp, abandoned: bool, pid: u32) -> OwnerWord {
-        OwnerWord(stamp.0 << 23 | u64::from(abandoned) << 22 | u64::from(pid & MAX_PID))
+        OwnerWord(
+            stamp.0.min(MAX_STAMP) << 23 | u64::from(abandoned) << 22 | u64::from(pid & MAX_PID),
+        )
     }
 
     /// The stamp of the last hold.
@@ -71,6 +74,13 @@ impl OwnerWord {
     /// of the stamp, so that every change is seen.
     pub fn futex(self) -> u32 {
         self.0 as u32
+    }
+
+    /// Whether stamps are left for one more hold from `now` on. The next ones
+    /// would not rise, so nothing may be taken without.
+    pub fn has_next(self, now: Stamp) -> bool {
+        // The hold itself may take two: pending and held.
+        now.max(Stamp(self.stamp().0 + 1)) <= Stamp(MAX_STAMP - 3)
     }
 
     /// Held by `pid` from now on; the stamp rises even if the clock does not.
@@ -191,6 +201,31 @@ mod tests {
         let held = pending.acquired(Stamp(0), 44);
         assert_eq!((held.stamp(), held.is_abandoned()), (Stamp(9), true));
         assert!(!held.is_pending());
+    }
+
+    #[test]
+    fn stamps_end_and_never_start_again() {
+        let last = Stamp(MAX_STAMP - 3);
+        assert!(OwnerWord::FREE.has_next(last));
+        let pending = OwnerWord::FREE.pending(last, 42);
+        let held = pending.acquired(last, 42);
+        assert!(pending.is_pending() && !held.is_pending());
+        assert!(pending.stamp() < held.stamp() && held.stamp() < Stamp(MAX_STAMP));
+        assert!(!held.released().has_next(Stamp(0)));
+        assert!(!OwnerWord::FREE.has_next(Stamp(MAX_STAMP - 2)));
+        // Without a look at that they stay where they are, and touch no other bits.
+        let end = OwnerWord(u64::MAX << 23);
+        for next in [
+            end.acquired(Stamp(0), 42),
+            end.pending(Stamp(u64::MAX - 1), 42),
+        ] {
+            assert!(next.stamp() >= Stamp(MAX_STAMP - 1));
+            assert_eq!((next.owner(), next.is_abandoned()), (Some(42), false));
+        }
+        let nine_years = Duration::from_secs(9 * 366 * 24 * 3600);
+        assert_eq!(Stamp::at(nine_years), Stamp(MAX_STAMP));
+        assert_eq!(Stamp::at(Duration::MAX), Stamp(MAX_STAMP));
+        assert!(Stamp::at(nine_years - Duration::from_secs(366 * 24 * 3600)).0 < MAX_STAMP);
     }
 
     #[test]

@@ -162,6 +162,8 @@ impl Page {
             _ if !found.is_file() => backing::kind_of(&found).to_owned(),
             _ if found.len() == 0 => "empty".to_owned(),
             Err(error) if error.kind() == ErrorKind::Denied => "unreadable".to_owned(),
+            // That says nothing of the file.
+            Err(error) if error.is_shortage() => return Err(error.about(name)),
             Err(_) => "corrupt".to_owned(),
             Ok(_) if found.nlink() > 1 => "hard-linked".to_owned(),
             Ok(_) => "ok".to_owned(),

@@ -34,31 +34,46 @@ impl Watch {
     /// Without descriptors to spare there is no watch: the sleeper looks again
     /// by the clock.
     pub(super) fn start(page: &Arc<Page>, offset: usize, processes: Vec<Process>) -> Watch {
+        let Some(cancel) = Cancel::new() else {
+            return Watch {
+                cancel: None,
+                thread: None,
+            };
+        };
         let (page, file) = (Arc::clone(page), watch_file(page));
-        Watch::spawn(move |cancelled| follow(&page, offset, &processes, file.as_ref(), &cancelled))
+        Watch::spawn(cancel, move |cancelled| {
+            follow(&page, offset, &processes, file.as_ref(), &cancelled);
+        })
     }
 
     /// Runs `watched` on a thread until the watch is dropped: the descriptor
-    /// that it is given becomes readable then.
-    pub(super) fn spawn(watched: impl FnOnce(OwnedFd) + Send + 'static) -> Watch {
-        let none = Watch {
-            cancel: None,
-            thread: None,
-        };
-        let Ok(cancel) = EventFd::from_flags(EfdFlags::EFD_CLOEXEC) else {
-            return none;
-        };
-        let Ok(cancelled) = cancel.as_fd().try_clone_to_owned() else {
-            return none;
-        };
+    /// that it is given becomes readable then. Without a thread to be had
+    /// nobody watches.
+    pub(super) fn spawn(cancel: Cancel, watched: impl FnOnce(OwnedFd) + Send + 'static) -> Watch {
+        let cancelled = cancel.cancelled;
         let thread = std::thread::Builder::new()
             .stack_size(64 << 10)
             .spawn(move || watched(cancelled))
             .ok();
         Watch {
-            cancel: Some(cancel),
+            cancel: Some(cancel.cancel),
             thread,
         }
+    }
+}
+
+/// What a watch is ended with: one end for each side.
+pub(super) struct Cancel {
+    cancel: EventFd,
+    cancelled: OwnedFd,
+}
+
+impl Cancel {
+    /// Nothing without two descriptors to spare.
+    pub(super) fn new() -> Option<Cancel> {
+        let cancel = EventFd::from_flags(EfdFlags::EFD_CLOEXEC).ok()?;
+        let cancelled = cancel.as_fd().try_clone_to_owned().ok()?;
+        Some(Cancel { cancel, cancelled })
     }
 }
 

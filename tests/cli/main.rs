@@ -13,6 +13,7 @@
 
 mod sandbox;
 mod shell;
+mod shortage;
 
 mod array;
 mod barrier;

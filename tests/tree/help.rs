@@ -14,6 +14,8 @@ pub struct More {
     pub exits: Vec<(String, String)>,
     /// What is said of codes beside the list.
     pub exit_notes: String,
+    /// Commands of other tools, and what is typed instead.
+    pub coming: Vec<(String, String)>,
     /// `mq_overview(7)` and so on.
     pub see_also: Vec<String>,
 }
@@ -67,6 +69,11 @@ impl More {
                     self.exit_notes.push_str(text);
                 }
             },
+            _ if section.starts_with("Coming from ") => {
+                let (theirs, ours) = text.split_once("  ").expect("two columns");
+                self.coming
+                    .push((theirs.to_owned(), ours.trim_start().to_owned()));
+            }
             other => panic!("a help text has a section that is not known: {other:?}, {line:?}"),
         }
     }
@@ -75,11 +82,13 @@ impl More {
 #[test]
 fn a_long_help_comes_apart() {
     let more = More::parse(
-        "Examples:\n  ipc a\n      Does it.\n  ipc b\n\nExit status:\n  1  no\n  Or more.\n\nSee also: b(1), c(3)",
+        "Examples:\n  ipc a\n      Does it.\n  ipc b\n\nExit status:\n  1  no\n  Or more.\n\n\
+         Coming from b:\n  b -x   --ex\n\nSee also: b(1), c(3)",
     );
     assert_eq!(more.examples.len(), 2);
     assert_eq!(more.examples[0].meaning, "Does it.");
     assert_eq!(more.exits, [("1".to_owned(), "no".to_owned())]);
+    assert_eq!(more.coming, [("b -x".to_owned(), "--ex".to_owned())]);
     assert_eq!(more.exit_notes, "Or more.");
     assert_eq!(more.see_also, ["b(1)", "c(3)"]);
 }

@@ -29,6 +29,7 @@ pub fn render(spot: &Spot) -> String {
     global_options(&mut page, spot);
     examples(&mut page, &more);
     exit_status(&mut page, spot, &more);
+    coming(&mut page, &more);
     environment(&mut page, spot);
     files(&mut page, spot);
     see_also(&mut page, spot, &more);
@@ -229,6 +230,17 @@ fn examples(page: &mut Roff, more: &More) {
             page.request("PP");
         }
         page.typed(&example.lines);
+    }
+}
+
+fn coming(page: &mut Roff, more: &More) {
+    if more.coming.is_empty() {
+        return;
+    }
+    page.section("COMING FROM OTHER TOOLS");
+    for (theirs, ours) in &more.coming {
+        page.entry(&bold(theirs));
+        page.prose(ours, &[]);
     }
 }
 

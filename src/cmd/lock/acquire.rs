@@ -27,7 +27,7 @@ Examples:
 
 Exit status:
   1    under --try: busy
-  2    the owner would be a subshell that ends at once
+  2    the owner would be a process that ends at once
   3    there is no such owner
   4    the owner holds it already, or the lock has other slots
   7    not a lock, or removed; under --no-recover: its owner died
@@ -38,11 +38,15 @@ See also: ipc-lock-release(1), ipc-lock-run(1), ipc-lock-status(1), flock(1)";
 /// Take a lock in the name of a process, and print the fencing token
 ///
 /// The owner is the parent process, as a rule the shell, and holds the lock until it
-/// is released or the owner ends, however it ends. A subshell whose output is captured,
-/// as in $(...), is refused, since it ends at once; of another one it is said that the
-/// lock ends with it. The lock is made on first use. Each
+/// is released or the owner ends, however it ends. The lock is made on first use. Each
 /// later holder has a larger token: a resource that remembers the largest it has seen
 /// can refuse one that lost its lock while it was stopped.
+///
+/// A parent that ends at once is refused as the owner, with exit code 2: a subshell
+/// whose output is captured, as in $(...), sh -c with this command alone, and a program
+/// that only runs this one, such as timeout, sudo, strace, time, xargs. Of another
+/// subshell it is said that the lock ends with it. Nothing is said of sh -c 'ipc lock
+/// acquire L; ...': its shell is the owner, and the lock is free when that script ends.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Acquire {

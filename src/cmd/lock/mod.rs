@@ -20,6 +20,7 @@ mod stat;
 mod status;
 mod taking;
 mod verify;
+mod wait;
 
 verbs! {
     /// The verbs of locks.
@@ -30,6 +31,7 @@ verbs! {
         "run" => run::Run,
         "status" => status::Status,
         "verify" => verify::Verify,
+        "wait" => wait::Wait,
         "break" => r#break::Break,
         "stat" => stat::Stat,
         "ls" | "list" => ls::Ls,

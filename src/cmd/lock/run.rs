@@ -31,7 +31,20 @@ Exit status:
   125       ipc itself failed
   126, 127  the command cannot be executed, is not found
 
-See also: ipc-lock-acquire(1), flock(1)";
+Coming from flock and sem:
+  flock F CMD, flock F -c TEXT    run NAME -- CMD, run NAME -- sh -c TEXT
+  flock -n, flock -w S            --try, -t S
+  flock -E CODE                   --conflict-code CODE; without it 124
+  flock -s, flock -x              --shared; without it exclusive
+  flock -F, flock -o              always so: the command is the holder, what it starts is not
+  flock --verbose                 --verbose
+  flock 9, flock -u 9             ipc lock acquire NAME, ipc lock release NAME
+  sem --id NAME -j N CMD          run NAME --slots N -- CMD & in the shell; without & for --fg
+  sem --id NAME --wait            ipc lock wait NAME
+  sem --st -S                     -t S
+  sem --st S                      -t S, then ipc lock break NAME and once more
+
+See also: ipc-lock-acquire(1), ipc-lock-wait(1), ipc-sem-run(1), flock(1)";
 
 /// Run a command that holds a lock
 ///

@@ -8,13 +8,14 @@ use nix::unistd::{getpid, getsid};
 
 use crate::cmd::context::Context;
 use crate::cmd::options::NewMode;
+use crate::deadline::monotonic_now;
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::Name;
 use crate::output::{stdout_descriptor, tell};
 use crate::process::identity::{
-    Process, ancestors, is_shell_of_one_command, lineage, prints_elsewhere,
+    Process, ancestors, is_launcher, is_shell_of_one_command, lineage, prints_elsewhere,
 };
-use crate::shared::lock::{Acquired, Geometry, Holder, Lock, Request, Want};
+use crate::shared::lock::{Acquired, Geometry, Holder, Lock, Request, Want, described};
 use crate::wait::Wait;
 
 /// In which way to take a lock.
@@ -36,6 +37,10 @@ pub(super) struct Taking {
     /// Fail with exit code 7 when the last owner died while it held
     #[arg(long)]
     no_recover: bool,
+
+    /// Say how long it took, or who holds it instead
+    #[arg(long)]
+    verbose: bool,
 
     #[command(flatten)]
     mode: NewMode,
@@ -113,9 +118,18 @@ impl Taking {
             reentrant: self.reentrant,
             recover: !self.no_recover,
         };
-        let acquired = lock
-            .acquire(&request, wait)
-            .map_err(|error| error.about(name))?;
+        let start = monotonic_now();
+        let verbose = self.verbose && !quiet;
+        let acquired = lock.acquire(&request, wait).map_err(|error| {
+            if verbose && matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) {
+                tell_holders(lock, name);
+            }
+            error.about(name)
+        })?;
+        if verbose {
+            let took = monotonic_now().saturating_sub(start).as_secs_f64();
+            tell(format_args!("ipc: lock: {name}: taken after {took:.6} s"));
+        }
         if acquired.recovered && !quiet {
             let from = match acquired.dead_owner {
                 Some(pid) => format!("from dead owner {pid}"),
@@ -124,6 +138,13 @@ impl Taking {
             tell(format_args!("ipc: lock: {name}: recovered {from}"));
         }
         Ok(acquired)
+    }
+}
+
+fn tell_holders(lock: &Lock, name: &Name) {
+    for holder in lock.holders().unwrap_or_default() {
+        let held = described(holder.pid);
+        tell(format_args!("ipc: lock: {name}: held by {held}"));
     }
 }
 
@@ -148,6 +169,11 @@ pub(super) fn owner(named: Option<i32>) -> Result<Process> {
     let (this, session) = (getpid(), getsid(None).ok());
     if session.is_some_and(|own| own != this && own.as_raw() != found.session) {
         return refused("the parent has ended, and process 1 or a reaper stands in its place");
+    }
+    if is_launcher(parent.pid()) {
+        return refused(
+            "the parent only runs this command and ends with it, and so would the lock",
+        );
     }
     let captured = || prints_elsewhere(parent.pid()).unwrap_or_else(prints_into_pipe);
     if found.is_copy && captured() || !found.is_copy && is_shell_of_one_command(parent.pid()) {

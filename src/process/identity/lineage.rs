@@ -1,5 +1,6 @@
 //! Where a process comes from, and whether it is a copy of a shell.
 
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use super::stat::field;
@@ -20,6 +21,43 @@ fn text_of_shell(words: &[u8]) -> Option<&[u8]> {
     let is_option = |word: &[u8]| word.len() > 1 && matches!(word[0], b'-' | b'+');
     words.find(|word| is_option(word) && !word.starts_with(b"--") && word.contains(&b'c'))?;
     words.find(|word| !is_option(word))
+}
+
+/// The command of a process that has nothing to do but run this one, as
+/// timeout(1) and strace(1): its arguments are this command line. A shell may
+/// do more, whatever its arguments are.
+pub fn is_launcher(pid: i32) -> bool {
+    const SHELLS: &[&[u8]] = &[
+        b"sh", b"ash", b"dash", b"bash", b"rbash", b"zsh", b"ksh", b"mksh", b"yash", b"fish",
+    ];
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let line = line.strip_suffix(b"\0").unwrap_or(&line);
+    let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
+    let own: Vec<_> = std::env::args_os().collect();
+    let own: Vec<&[u8]> = own.iter().map(|word| word.as_bytes()).collect();
+    let bare =
+        |word: &&[u8]| word.rsplit(|byte| *byte == b'/').next().unwrap_or_default() == b"busybox";
+    let program = words
+        .iter()
+        .find(|word| !bare(word))
+        .copied()
+        .unwrap_or_default();
+    let name = program
+        .rsplit(|byte| *byte == b'/')
+        .next()
+        .unwrap_or_default();
+    let name = name.strip_prefix(b"-").unwrap_or(name);
+    !SHELLS.contains(&name) && has_command_line(&words, &own)
+}
+
+/// Whether these arguments hold the start of that command line: three words
+/// of it, or what stands at their end.
+fn has_command_line(words: &[&[u8]], line: &[&[u8]]) -> bool {
+    (1..words.len()).any(|at| {
+        let pairs = words[at..].iter().zip(line);
+        let same = pairs.take_while(|(one, other)| one == other).count();
+        same >= 3 || same == 2 && at + same == words.len()
+    })
 }
 
 /// Where a process comes from.
@@ -80,6 +118,26 @@ mod tests {
             (b"bash\0", None),
         ] {
             assert_eq!(text_of_shell(words), text);
+        }
+    }
+
+    #[test]
+    fn the_command_line_of_a_child_is_found_in_that_of_its_launcher() {
+        let line = ["ipc", "lock", "acquire", "L"].map(str::as_bytes);
+        for (words, has_it) in [
+            (&["timeout", "5", "ipc", "lock", "acquire", "L"][..], true),
+            (
+                &["find", ".", "-exec", "ipc", "lock", "acquire", "{}", ";"],
+                true,
+            ),
+            (&["xargs", "ipc", "lock"], true),
+            (&["make", "ipc"], false),
+            (&["make", "ipc", "lock", "test"], false),
+            (&["ipc", "lock", "acquire", "L"], false),
+            (&["sh", "-c", "ipc lock acquire L"], false),
+        ] {
+            let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+            assert_eq!(has_command_line(&words, &line), has_it, "{words:?}");
         }
     }
 }

@@ -29,12 +29,16 @@ mod table;
 
 pub use dispositions::Dispositions;
 pub use files::{Files, Use, UsedFile, files_of};
-pub use lineage::{Lineage, ancestors, is_shell_of_one_command, lineage, prints_elsewhere};
+pub use lineage::{
+    Lineage, ancestors, is_launcher, is_shell_of_one_command, lineage, prints_elsewhere,
+};
 pub use stat::{Row, State, start_from_ticks, ticks_of};
 pub use table::Table;
 
 /// The file system of process descriptors whose inodes are never reused.
 const PIDFS_MAGIC: FsType = FsType(0x5049_4446);
+
+const MORE_FILES: &str = "ulimit -n shows how many files a process may open";
 
 /// One process, held by its descriptor: the number cannot change hands.
 #[derive(Debug)]
@@ -48,7 +52,8 @@ impl Process {
     /// Opens a process of this pid namespace by number.
     ///
     /// # Errors
-    /// [`ErrorKind::Missing`] when there is none, or only a thread has the number.
+    /// [`ErrorKind::Missing`] when there is none, or only a thread has the number;
+    /// [`ErrorKind::Limit`] without two descriptors to spare.
     pub fn open(pid: i32) -> Result<Process> {
         let descriptor = pidfd::open(pid).map_err(|errno| {
             let error = Error::os(errno).about(format!("process {pid}"));
@@ -57,12 +62,14 @@ impl Process {
                 Errno::ENOENT | Errno::EINVAL => error
                     .meaning(ErrorKind::Missing)
                     .saying("is a thread, not a process"),
+                Errno::EMFILE => error.hint(MORE_FILES),
                 _ => error,
             }
         })?;
         // Read after the descriptor is held. If the process has gone meanwhile
         // the number may be another's: the descriptor then says dead.
-        let start = start_of(pid);
+        let start = start_of(pid)
+            .map_err(|error| error.about(format!("process {pid}")).hint(MORE_FILES))?;
         Ok(Process {
             pid,
             start,
@@ -270,10 +277,17 @@ pub fn has_open(pid: i32, device: u64, inode: u64) -> bool {
         .any(is_it)
 }
 
-/// When a process started, as far as `/proc` tells.
-fn start_of(pid: i32) -> Option<Duration> {
-    let line = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    start_from_ticks(stat::field(&line, 22)?)
+/// When a process started; nothing where `/proc` hides it.
+///
+/// # Errors
+/// A shortage of descriptors: it must not pass for a hidden start, which lets
+/// any process of the number through.
+fn start_of(pid: i32) -> Result<Option<Duration>> {
+    match std::fs::read(format!("/proc/{pid}/stat")).map_err(Error::os) {
+        Ok(line) => Ok(stat::field(&line, 22).and_then(start_from_ticks)),
+        Err(error) if error.is_shortage() => Err(error),
+        Err(_) => Ok(None),
+    }
 }
 
 #[cfg(test)]

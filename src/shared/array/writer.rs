@@ -12,6 +12,7 @@ use super::{Array, RECHECK};
 use crate::error::{Error, Result};
 use crate::process::blocked::Blocked;
 use crate::process::identity::since_boot;
+use crate::shared::judge::require_stamp;
 use crate::shared::owner::{OwnerWord, Stamp};
 use crate::sys::{futex, signal};
 use crate::wait::Wait;
@@ -89,7 +90,9 @@ fn become_writer(trailer: &Trailer<'_>, wait: &mut Wait) -> Result<OwnerWord> {
             trailer.sleep_on_writer(word, until)?;
             continue;
         }
-        let mine = word.acquired(Stamp::at(since_boot()), std::process::id());
+        let now = Stamp::at(since_boot());
+        require_stamp(word, now)?;
+        let mine = word.acquired(now, std::process::id());
         let taken = cell.update(|now| if now == word.0 { Ok(mine.0) } else { Err(()) });
         if taken.is_ok() {
             return Ok(mine);

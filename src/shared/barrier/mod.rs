@@ -18,7 +18,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::Name;
 use crate::process::identity::{Process, since_boot};
-use crate::shared::judge::{Verdict, judge};
+use crate::shared::judge::{Verdict, judge, require_stamp};
 use crate::shared::owner::{OwnerWord, Stamp};
 use crate::shared::page::{Page, PageKind, WORDS};
 use crate::shared::watch::Watch;
@@ -208,7 +208,7 @@ impl Barrier {
                 Fate::Broken => return Err(broken("another member died, gave up or reset it")),
                 Fate::Open => {}
             }
-            if let Some(dead) = self.dead_member(passed.generation)? {
+            if let Some(dead) = self.dead_member(passed.generation) {
                 if self.end(state, true) {
                     return Err(broken(&format!("process {dead}, a member, died")));
                 }
@@ -243,7 +243,12 @@ impl Barrier {
     }
 
     /// A member of the generation that has died, or whose parent has.
-    fn dead_member(&self, generation: u64) -> Result<Option<u32>> {
+    ///
+    /// One that cannot be judged for want of descriptors is judged at the next
+    /// look: whoever has arrived must not leave with an error of its own, since
+    /// the others count on it.
+    fn dead_member(&self, generation: u64) -> Option<u32> {
+        let is_dead = |word, pid| matches!(judge(word, pid), Ok(Verdict::Dead));
         for index in self.places() {
             let word = self.member(index);
             let Some(pid) = word.owner() else { continue };
@@ -251,18 +256,17 @@ impl Barrier {
             if side.generation != generation {
                 continue;
             }
-            if matches!(judge(word, pid)?, Verdict::Dead) {
-                return Ok(Some(pid));
+            if is_dead(word, pid) {
+                return Some(pid);
             }
             let Some(parent) = side.parent() else {
                 continue;
             };
-            let as_owner = OwnerWord::FREE.acquired(word.stamp(), parent);
-            if matches!(judge(as_owner, parent)?, Verdict::Dead) {
-                return Ok(Some(parent));
+            if is_dead(OwnerWord::FREE.acquired(word.stamp(), parent), parent) {
+                return Some(parent);
             }
         }
-        Ok(None)
+        None
     }
 
     /// Notes this process in a free place, for the present generation.
@@ -279,13 +283,13 @@ impl Barrier {
             for index in self.places() {
                 let word = self.member(index);
                 if let Some(pid) = word.owner()
-                    && !self.is_forsaken(index, word, pid, state)?
+                    && !self.is_forsaken(index, word, pid, state)
                 {
                     continue;
                 }
-                let mine = word
-                    .released()
-                    .acquired(Stamp::at(since_boot()), this.pid().cast_unsigned());
+                let now = Stamp::at(since_boot());
+                require_stamp(word, now)?;
+                let mine = word.released().acquired(now, this.pid().cast_unsigned());
                 if self.exchange_at(MEMBERS + 8 * index, word.0, mine.0) {
                     let parent = parent.map_or(0, |parent| parent.pid().cast_unsigned());
                     let side = Side {
@@ -313,9 +317,9 @@ impl Barrier {
     }
 
     /// Whether a dead process has the place, and no open generation counts on it.
-    fn is_forsaken(&self, index: usize, word: OwnerWord, pid: u32, state: State) -> Result<bool> {
+    fn is_forsaken(&self, index: usize, word: OwnerWord, pid: u32, state: State) -> bool {
         let counted = self.side(index).generation == state.generation() && state.arrived() > 0;
-        Ok(!counted && matches!(judge(word, pid)?, Verdict::Dead))
+        !counted && matches!(judge(word, pid), Ok(Verdict::Dead))
     }
 
     fn leave(&self, place: &Place) {

@@ -7,6 +7,7 @@
 
 use std::sync::atomic::{Ordering, fence};
 
+use super::obstacle::{Obstacle, Obstacles};
 use super::watch;
 use super::{Geometry, Lock, SEQUENCE, described, side_at};
 use crate::error::{Error, ErrorKind, Result};
@@ -58,16 +59,9 @@ impl Acquired {
     }
 }
 
-/// A word that is in the way, and the process to wait for.
-pub(super) struct Obstacle {
-    pub(super) index: usize,
-    pub(super) word: OwnerWord,
-    pub(super) process: Option<Process>,
-}
-
 /// Who takes, and whose death was met on the way.
 pub(super) struct Taker<'a> {
-    this: Process,
+    this: u32,
     pub(super) request: &'a Request<'a>,
     pub(super) dead: Option<u32>,
 }
@@ -101,9 +95,8 @@ impl Lock {
         if let Some((index, word)) = self.hold_of(request.owner) {
             return self.again(index, word, request);
         }
-        let this = Process::open(std::process::id().cast_signed())?;
         let mut taker = Taker {
-            this,
+            this: std::process::id(),
             request,
             dead: None,
         };
@@ -167,9 +160,9 @@ impl Lock {
         loop {
             // Read before the words: what becomes free after the look moves it.
             let sequence = self.page.word(SEQUENCE).load() as u32;
-            let mut obstacles = Vec::new();
+            let mut obstacles = Obstacles::default();
             for index in indices.clone() {
-                match self.attempt(index, taker)? {
+                match obstacles.with_room(|| self.attempt(index, taker))? {
                     Attempt::Won(pending) => return Ok((index, pending)),
                     Attempt::Busy(obstacle) => obstacles.push(obstacle),
                 }
@@ -186,7 +179,7 @@ impl Lock {
         loop {
             let word = self.owner_word(index);
             if let Some(holder) = word.owner() {
-                match self.judged(index, word, holder)? {
+                match self.judged_by_waiter(index, word, holder)? {
                     Verdict::Dead => taker.dead = self.free_dead(index, word).or(taker.dead),
                     Verdict::Alive(process) => {
                         return Ok(Attempt::Busy(Obstacle {
@@ -202,8 +195,7 @@ impl Lock {
                 return Err(left_behind());
             }
             taker.dead = self.died_with(index, word).or(taker.dead);
-            let this = taker.this.pid().cast_unsigned();
-            let pending = self.stamped(word, OwnerWord::pending, this);
+            let pending = self.stamped(word, OwnerWord::pending, taker.this)?;
             if self.change(index, word, pending) {
                 return Ok(Attempt::Won(pending));
             }
@@ -219,7 +211,10 @@ impl Lock {
         taker: Taker<'_>,
     ) -> Result<Acquired> {
         let owner = taker.request.owner;
-        let word = self.stamped(pending, OwnerWord::acquired, owner.pid().cast_unsigned());
+        let stamped = self.stamped(pending, OwnerWord::acquired, owner.pid().cast_unsigned());
+        let word = stamped.inspect_err(|_| {
+            self.change(index, pending, pending.given_up());
+        })?;
         self.note_unique(index, word, owner);
         if !self.change(index, pending, word) {
             return Err(broken_meanwhile());
@@ -249,7 +244,7 @@ impl Lock {
         &self,
         offset: usize,
         seen: u32,
-        obstacles: Vec<Obstacle>,
+        obstacles: Obstacles,
         owner: &Process,
         wait: &mut Wait,
     ) -> Result<()> {

@@ -21,6 +21,20 @@ impl Lock {
         }
     }
 
+    /// The same for one who waits and looks again: when the whole system is
+    /// short of descriptors, whom nobody can judge counts as alive for now.
+    pub(super) fn judged_by_waiter(
+        &self,
+        index: usize,
+        word: OwnerWord,
+        owner: u32,
+    ) -> Result<Verdict> {
+        match self.judged(index, word, owner) {
+            Err(error) if error.is_passing_shortage() => Ok(Verdict::Alive(None)),
+            result => result,
+        }
+    }
+
     /// Whether the unique number proves that only the pid is the owner's.
     pub(super) fn is_another(&self, index: usize, word: OwnerWord, process: &Process) -> bool {
         if self.words() > MOST_UNIQUES {

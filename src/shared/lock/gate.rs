@@ -6,7 +6,8 @@
 
 use std::sync::atomic::{Ordering, fence};
 
-use super::acquire::{Acquired, Attempt, Obstacle, Taker, left_behind};
+use super::acquire::{Acquired, Attempt, Taker, left_behind};
+use super::obstacle::{Obstacle, Obstacles};
 use super::{GATE, Lock, READERS, SEQUENCE, owner_at};
 use crate::error::Result;
 use crate::process::identity::Process;
@@ -24,7 +25,7 @@ impl Lock {
                     self.sleep(
                         owner_at(GATE),
                         seen,
-                        vec![obstacle],
+                        Obstacles::of(obstacle),
                         taker.request.owner,
                         wait,
                     )?;
@@ -33,19 +34,38 @@ impl Lock {
         };
         // As in take_as_reader, the other way round.
         fence(Ordering::SeqCst);
-        if let Err(error) = self.wait_for_readers(taker.request.owner, wait) {
+        let readers = 1..READERS + 1;
+        if let Err(error) = self.wait_for_none_of(readers, taker.request.owner, wait) {
             self.change(GATE, pending, pending.given_up());
             return Err(error);
         }
         self.settle(GATE, pending, taker)
     }
 
-    fn wait_for_readers(&self, owner: &Process, wait: &mut Wait) -> Result<()> {
+    /// Waits until nobody holds it, nor is about to; takes nothing.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::WouldBlock`], [`crate::error::ErrorKind::TimedOut`]; [`crate::error::ErrorKind::Broken`]
+    /// when it was removed; [`crate::error::ErrorKind::Limit`] in another pid namespace.
+    pub fn wait_until_free(&self, wait: &mut Wait) -> Result<()> {
+        self.require_this_namespace()?;
+        let this = Process::open(std::process::id().cast_signed())?;
+        self.wait_for_none_of(0..self.words(), &this, wait)
+    }
+
+    fn wait_for_none_of(
+        &self,
+        words: std::ops::Range<usize>,
+        owner: &Process,
+        wait: &mut Wait,
+    ) -> Result<()> {
         loop {
             let sequence = self.page.word(SEQUENCE).load() as u32;
-            let mut obstacles = Vec::new();
-            for index in 1..=READERS {
-                obstacles.extend(self.reader_at(index)?);
+            let mut obstacles = Obstacles::default();
+            for index in words.clone() {
+                if let Some(holder) = obstacles.with_room(|| self.live_holder(index))? {
+                    obstacles.push(holder);
+                }
             }
             if obstacles.is_empty() {
                 return Ok(());
@@ -54,14 +74,14 @@ impl Lock {
         }
     }
 
-    /// The live reader in a slot.
-    fn reader_at(&self, index: usize) -> Result<Option<Obstacle>> {
+    /// Who holds a word and lives; a dead one's is freed.
+    fn live_holder(&self, index: usize) -> Result<Option<Obstacle>> {
         loop {
             let word = self.owner_word(index);
             let Some(owner) = word.owner() else {
                 return Ok(None);
             };
-            match self.judged(index, word, owner)? {
+            match self.judged_by_waiter(index, word, owner)? {
                 // What was pending may have become a hold before its process
                 // ended: only another look tells.
                 Verdict::Dead => drop(self.free_dead(index, word)),
@@ -111,7 +131,7 @@ impl Lock {
                 taker.dead = self.died_with(GATE, word).or(taker.dead);
                 return Ok(());
             };
-            match self.judged(GATE, word, owner)? {
+            match self.judged_by_waiter(GATE, word, owner)? {
                 Verdict::Dead => taker.dead = self.free_dead(GATE, word).or(taker.dead),
                 Verdict::Alive(process) => {
                     let obstacle = Obstacle {
@@ -122,7 +142,7 @@ impl Lock {
                     self.sleep(
                         owner_at(GATE),
                         word.futex(),
-                        vec![obstacle],
+                        Obstacles::of(obstacle),
                         taker.request.owner,
                         wait,
                     )?;

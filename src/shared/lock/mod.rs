@@ -19,8 +19,8 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::Name;
 use crate::process::identity::{Process, command_of, since_boot};
-use crate::shared::judge::Verdict;
-use crate::shared::owner::{MAX_STAMP, OwnerWord, Side, Stamp};
+use crate::shared::judge::{Verdict, require_stamp};
+use crate::shared::owner::{OwnerWord, Side, Stamp};
 use crate::shared::page::{Page, PageKind};
 use crate::size::Mode;
 use crate::sys::futex;
@@ -32,6 +32,7 @@ mod geometry;
 mod info;
 #[cfg(test)]
 mod noise;
+mod obstacle;
 mod removal;
 #[cfg(test)]
 mod tests;
@@ -270,19 +271,24 @@ impl Lock {
     /// The next step of a word, with a stamp that no word of this lock has had.
     ///
     /// The word was read before, so the stamp is larger than the one in it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] when there is none left.
     fn stamped(
         &self,
         word: OwnerWord,
         step: fn(OwnerWord, Stamp, u32) -> OwnerWord,
         pid: u32,
-    ) -> OwnerWord {
+    ) -> Result<OwnerWord> {
         let now = now();
         let mut next = word;
-        let Ok(_) = self.page.word(LAST_STAMP).update(|last| {
-            next = step(word, now.max(Stamp(last % MAX_STAMP + 1)), pid);
-            Ok::<u64, std::convert::Infallible>(next.stamp().0)
-        });
-        next
+        self.page.word(LAST_STAMP).update(|last| {
+            let from = now.max(Stamp(last.saturating_add(1)));
+            require_stamp(word, from)?;
+            next = step(word, from, pid);
+            Ok::<u64, Error>(next.stamp().0)
+        })?;
+        Ok(next)
     }
 
     fn wake(&self, index: usize) {

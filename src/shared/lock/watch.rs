@@ -7,25 +7,24 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::Inotify;
 
-use super::acquire::Obstacle;
+use super::obstacle::{Obstacle, Obstacles};
 use super::{Lock, SEQUENCE, owner_at};
 use crate::process::identity::Process;
-use crate::shared::watch::{Watch, watch_file};
+use crate::shared::watch::{Cancel, Watch, watch_file};
 use crate::sys::futex;
-
-/// Owners that one thread watches; more are left to the re-check.
-const MOST: usize = 200;
 
 /// Watches the owners in the way, the object itself, and the process that is
 /// to own it, for the time of one sleep.
 ///
-/// Without descriptors to spare there is no watch: the sleeper looks again by
-/// the clock.
-pub(super) fn start(lock: &Lock, mut obstacles: Vec<Obstacle>, owner: &Process) -> Option<Watch> {
-    obstacles.truncate(MOST);
-    let owner = owner.as_fd().try_clone_to_owned().ok()?;
-    let (lock, object) = (lock.clone(), watch_file(&lock.page));
-    Some(Watch::spawn(move |cancelled| {
+/// Where descriptors are short, fewer owners are watched; with none to spare
+/// there is no watch, and the sleeper looks again by the clock.
+pub(super) fn start(lock: &Lock, mut obstacles: Obstacles, owner: &Process) -> Option<Watch> {
+    let needed = || Some((Cancel::new()?, owner.as_fd().try_clone_to_owned().ok()?));
+    let (cancel, owner) = obstacles.with_room_for(needed)?;
+    // Fails too where the user has no inotify instance left.
+    let object = watch_file(&lock.page);
+    let (lock, obstacles) = (lock.clone(), obstacles.into_list());
+    Some(Watch::spawn(cancel, move |cancelled| {
         follow(&lock, &obstacles, object.as_ref(), [&cancelled, &owner]);
     }))
 }
