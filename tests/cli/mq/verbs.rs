@@ -137,6 +137,10 @@ fn a_missing_command_after_exec_is_refused_before_a_message_is_taken() {
     sb.ipc(["mq", "recv", "q", "--exec"])
         .run()
         .code(2)
+        .stderr_has("a value is required for '--exec <CMD>...'");
+    sb.ipc(["mq", "recv", "q", "--exec", "--"])
+        .run()
+        .code(2)
         .stderr("ipc: mq recv: --exec needs a command to run\nhint: --exec -- CMD ARGUMENT…\n");
     assert_eq!(drain(&sb, "q"), ["first", "second"]);
 }
