@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::kind::Kind;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::facts::{Described, Label};
 use crate::output::table::{Column, Layout, chosen};
@@ -40,6 +41,7 @@ impl ListArgs {
             // A listing that is not what it seems is still a listing.
             context.report(&Error::new(ErrorKind::Limit, trouble).into());
         }
+        require_patterns(&self.patterns)?;
         let objects = K::list(&context.scope)?;
         let wanted = |object: &&K::Info| matches_any(&self.patterns, object.label().bytes());
         let rows: Vec<Value> = objects.iter().filter(wanted).map(document).collect();
@@ -123,7 +125,69 @@ pub(crate) fn matches_any(patterns: &[OsString], name: &[u8]) -> bool {
     patterns.is_empty() || patterns.iter().any(matches)
 }
 
+/// Refuses patterns with a bracket or brace that is never closed: they match nothing.
+pub(crate) fn require_patterns(patterns: &[OsString]) -> Result<()> {
+    for pattern in patterns.iter().map(super::context::bytes) {
+        if let Some(open) = unclosed(pattern) {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("the {open} in this pattern is never closed"),
+            )
+            .about(format!("pattern '{}'", escaped(pattern)))
+            .hint(format!("a {open} itself is \\{open}")));
+        }
+    }
+    Ok(())
+}
+
+/// The first bracket or brace of a pattern that has no other end.
+fn unclosed(pattern: &[u8]) -> Option<char> {
+    let (mut braces, mut at) = (0_u32, 0);
+    while let Some(byte) = pattern.get(at) {
+        match byte {
+            b'\\' => at += 1,
+            b'{' => braces += 1,
+            b'}' => braces = braces.saturating_sub(1),
+            b'[' => {
+                let mut first = at + 1;
+                if matches!(pattern.get(first), Some(b'!' | b'^')) {
+                    first += 1;
+                }
+                // One that comes first stands for itself.
+                let end = pattern
+                    .iter()
+                    .skip(first + 1)
+                    .position(|byte| *byte == b']');
+                match end {
+                    Some(length) => at = first + 1 + length,
+                    None => return Some('['),
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    (braces > 0).then_some('{')
+}
+
 fn document<T: Serialize>(object: &T) -> Value {
     // Our objects are structs of strings and numbers, which always have a form.
     serde_json::to_value(object).unwrap_or(Value::Null)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_that_is_never_closed_is_found() {
+        for pattern in ["[", "a[", "[!", "[]", "[^]", "x{a,b", "{[a]", "a[b{c}"] {
+            assert!(unclosed(pattern.as_bytes()).is_some(), "{pattern}");
+        }
+        for pattern in [
+            "", "*", "[a]", "[]a]", "[!]]", "{a,b}", "\\[", "\\{", "a]", "}", "[{]",
+        ] {
+            assert_eq!(unclosed(pattern.as_bytes()), None, "{pattern}");
+        }
+    }
 }

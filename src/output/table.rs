@@ -131,7 +131,6 @@ impl Output {
     fn looks(&self, exact: bool) -> Looks {
         Looks {
             accounts: Accounts::read(),
-            escaping: self.is_terminal(),
             exact,
         }
     }
@@ -140,7 +139,6 @@ impl Output {
 /// How values look for this listener.
 struct Looks {
     accounts: Accounts,
-    escaping: bool,
     exact: bool,
 }
 
@@ -149,7 +147,8 @@ impl Looks {
         self.value(row, column.key, column.show)
     }
 
-    /// One value: escaped for a terminal, else with the very bytes of the name.
+    /// One value, escaped: none can pass for two lines, or for another one.
+    /// JSON has the very bytes.
     fn value(&self, object: &Value, key: &str, show: Show) -> Vec<u8> {
         let raw = match object.get("name_bytes") {
             Some(bytes) if key == "name" => with_slash(bytes),
@@ -158,11 +157,7 @@ impl Looks {
                 shown(value, show, &self.accounts, self.exact).into_bytes()
             }
         };
-        if self.escaping {
-            escaped(&raw).into_bytes()
-        } else {
-            raw
-        }
+        escaped(&raw).into_bytes()
     }
 }
 

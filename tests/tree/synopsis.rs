@@ -170,7 +170,10 @@ fn required_alternatives(command: &Command) -> Vec<String> {
     let bare = |text: &str| text.replace(['<', '>', '[', ']'], "");
     let is_missing = |argument: &&&Arg| {
         let own = bare(&argument.to_string());
-        missing.iter().any(|one| bare(one) == own)
+        // A group stands there as its members.
+        missing
+            .iter()
+            .any(|one| bare(one).split('|').any(|member| member == own))
     };
     let first = operands
         .iter()
@@ -178,11 +181,11 @@ fn required_alternatives(command: &Command) -> Vec<String> {
         .unwrap_or_else(|| panic!("{missing:?} is no argument of {}", command.get_name()));
     let mut alternatives = vec![*first];
     for other in &operands {
-        if other.get_id() != first.get_id()
-            && alternatives
-                .iter()
-                .all(|member| exclude(command, member, other))
-        {
+        let excludes_all = || {
+            let mut members = alternatives.iter();
+            members.all(|member| exclude(command, member, other))
+        };
+        if other.get_id() != first.get_id() && (is_missing(&other) || excludes_all()) {
             alternatives.push(other);
         }
     }

@@ -10,7 +10,7 @@ use crate::cmd::context::Context;
 use crate::cmd::options::NewMode;
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::Name;
-use crate::output::{stdout_descriptor, tell};
+use crate::output::stdout_descriptor;
 use crate::process::identity::{
     Process, ancestors, is_shell_of_one_command, lineage, prints_elsewhere,
 };
@@ -101,7 +101,7 @@ impl Taking {
         name: &Name,
         owner: &Process,
         wait: &mut Wait,
-        quiet: bool,
+        context: &Context,
     ) -> Result<Acquired> {
         let request = Request {
             owner,
@@ -116,12 +116,12 @@ impl Taking {
         let acquired = lock
             .acquire(&request, wait)
             .map_err(|error| error.about(name))?;
-        if acquired.recovered && !quiet {
+        if acquired.recovered {
             let from = match acquired.dead_owner {
                 Some(pid) => format!("from dead owner {pid}"),
                 None => "from a hold that was broken".to_owned(),
             };
-            tell(format_args!("ipc: lock: {name}: recovered {from}"));
+            context.remark(format_args!("{name}: recovered {from}"));
         }
         Ok(acquired)
     }
@@ -179,8 +179,8 @@ pub(super) fn holder(named: Option<i32>, lock: &Lock) -> Result<Process> {
 pub(super) fn tell_of_subshell(context: &Context, name: &Name, owner: &Process) {
     if lineage(owner.pid()).is_some_and(|found| found.is_copy) {
         let pid = owner.pid();
-        context.out.say(format_args!(
-            "ipc: lock: {name}: held by the subshell {pid}, and free when that ends"
+        context.remark(format_args!(
+            "{name}: held by the subshell {pid}, and free when that ends"
         ));
     }
 }

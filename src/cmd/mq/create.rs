@@ -8,11 +8,11 @@ use serde_json::json;
 use super::NewGeometry;
 use crate::cmd::context::Context;
 use crate::cmd::options::Creation;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::exit::Exit;
 use crate::facts::Label;
 use crate::name::Name;
-use crate::object::mq::{Access, Geometry, Queue};
+use crate::object::mq::{Access, Queue};
 
 const MORE: &str = "\
 Examples:
@@ -68,28 +68,8 @@ impl Create {
         Ok(Exit::Done)
     }
 
-    /// Only what was asked for must be as it was asked for.
     fn check_existing(&self, name: &Name) -> Result<()> {
         let present = Queue::open(name, Access::Look)?.geometry();
-        let asked = Geometry {
-            max_messages: self
-                .geometry
-                .max_messages
-                .map_or(present.max_messages, |count| count as usize),
-            max_size: self
-                .geometry
-                .max_size
-                .map_or(present.max_size, |size| size.0 as usize),
-        };
-        if asked == present {
-            return Ok(());
-        }
-        let message = format!(
-            "the queue exists with {} messages of {} bytes, not {} of {}",
-            present.max_messages, present.max_size, asked.max_messages, asked.max_size
-        );
-        Err(Error::new(ErrorKind::Exists, message)
-            .about(name)
-            .hint("make another one and ipc mq move the messages there"))
+        self.geometry.require(present, name)
     }
 }

@@ -31,6 +31,7 @@ Exit status:
   1    under --try: the other queue is full
   2    IPC_RUNTIME_DIR is a relative path: nothing was taken
   3    there is no such queue
+  4    under --create: the other queue has another geometry
   5    the runtime folder is not yours alone: nothing was taken
   6    a message is longer than the other queue takes: it went back
   124  the time is over, the other queue was full

@@ -36,6 +36,7 @@ Exit status:
   1    under --try: there were not enough messages
   2    IPC_RUNTIME_DIR is a relative path: nothing was taken
   3    there is no such queue, and --create was not given
+  4    under --create: the queue has another geometry
   5    the runtime folder is not yours alone: nothing was taken
   6    standard output cannot take the message: it stays in the queue
   7    the queue was removed while waiting
