@@ -1,11 +1,13 @@
 //! `ls` and `stat`, the same for every kind of object.
 
 use std::ffi::OsString;
+use std::marker::PhantomData;
 
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::complete;
 use super::context::Context;
 use super::kind::Kind;
 use crate::error::{Error, ErrorKind, Result};
@@ -15,14 +17,15 @@ use crate::facts::{Described, Label};
 use crate::output::table::{Column, Layout, chosen};
 
 /// What to list, and how.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct ListArgs {
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs<K: Kind> {
     /// Show only names that match: * ? [a-z] {a,b}
     #[arg(value_name = "PATTERN")]
     patterns: Vec<OsString>,
 
     /// Show these columns, in this order
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    #[arg(add = complete::columns::<K>())]
     columns: Option<Vec<String>>,
 
     /// Leave out the headings
@@ -32,11 +35,14 @@ pub(crate) struct ListArgs {
     /// Print sizes in bytes, without units
     #[arg(long, short)]
     bytes: bool,
+
+    #[arg(skip)]
+    kind: PhantomData<K>,
 }
 
-impl ListArgs {
+impl<K: Kind> ListArgs<K> {
     /// Prints the objects that match, as a table or as one JSON document.
-    pub(crate) fn run<K: Kind>(&self, context: &mut Context) -> anyhow::Result<Exit> {
+    pub(crate) fn run(&self, context: &mut Context) -> anyhow::Result<Exit> {
         if let Some(trouble) = K::trouble() {
             // A listing that is not what it seems is still a listing.
             context.report(&Error::new(ErrorKind::Limit, trouble).into());

@@ -13,6 +13,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use serde_json::{Value, json};
 
 use super::context::Context;
 
@@ -20,7 +21,8 @@ use crate::deadline::{Deadline, parse_span};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::exit::Exit;
-use crate::name::Scope;
+use crate::facts::Label;
+use crate::name::{Name, Scope};
 use crate::output::Color;
 use crate::size::Mode;
 use crate::sys::startup;
@@ -168,12 +170,34 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    pub(crate) fn word(self) -> &'static str {
+    fn word(self) -> &'static str {
         match self {
             Outcome::Created => "created",
             Outcome::Opened => "opened",
             Outcome::Replaced => "replaced",
         }
+    }
+
+    /// Prints what became of the object: a sentence, or JSON with the fields that
+    /// `more` knows of it.
+    pub(crate) fn print(
+        self,
+        context: &mut Context,
+        kind: &str,
+        name: &Name,
+        more: impl FnOnce() -> Result<Value>,
+    ) -> Result<Exit> {
+        if !context.out.is_json() {
+            context.out.say(format_args!("{} {name}", self.word()));
+            return Ok(Exit::Done);
+        }
+        let label = Label::new(context.inner(name));
+        let mut document = json!({ "kind": kind, "name": label.name, "result": self.word() });
+        if let (Some(fields), Value::Object(more)) = (document.as_object_mut(), more()?) {
+            fields.extend(more);
+        }
+        context.out.json(&document)?;
+        Ok(Exit::Done)
     }
 }
 

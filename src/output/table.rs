@@ -168,12 +168,17 @@ fn with_slash(bytes: &Value) -> Vec<u8> {
     std::iter::once(b'/').chain(bytes).collect()
 }
 
+/// All columns of a kind: the usual ones, and those that are shown when asked for.
+pub fn known(usual: &[Column]) -> Vec<Column> {
+    usual.iter().chain(&EXTRA).copied().collect()
+}
+
 /// The columns with these keys, in this order.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`] for a key that none of them has.
 pub fn chosen(usual: &[Column], keys: &[String]) -> Result<Vec<Column>> {
-    let all: Vec<Column> = usual.iter().chain(&EXTRA).copied().collect();
+    let all = known(usual);
     let find = |key: &String| {
         let found = all.iter().find(|column| column.key == key).copied();
         found.ok_or_else(|| {

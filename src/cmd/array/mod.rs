@@ -96,6 +96,7 @@ impl Verb {
 }
 
 /// The kind of object that this noun is about.
+#[derive(Debug)]
 struct Arrays;
 
 impl Kind for Arrays {

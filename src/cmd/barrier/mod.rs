@@ -78,6 +78,7 @@ impl Verb {
 }
 
 /// The kind of object that this noun is about.
+#[derive(Debug)]
 struct Barriers;
 
 impl Kind for Barriers {

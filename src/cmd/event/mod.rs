@@ -89,6 +89,7 @@ impl Verb {
 }
 
 /// The kind of object that this noun is about.
+#[derive(Debug)]
 struct Events;
 
 impl Kind for Events {

@@ -95,6 +95,7 @@ impl Verb {
 
 /// The kind of object that this noun is about. A live hold keeps one from
 /// being removed.
+#[derive(Debug)]
 struct Locks;
 
 /// The same, removed with whatever holds it.

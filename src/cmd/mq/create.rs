@@ -10,7 +10,6 @@ use crate::cmd::context::Context;
 use crate::cmd::options::Creation;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::facts::Label;
 use crate::name::Name;
 use crate::object::mq::{Access, Queue};
 
@@ -54,18 +53,14 @@ impl Create {
             || self.check_existing(&name),
             || Queue::unlink(&name),
         )?;
-        if context.out.is_json() {
-            let label = Label::new(context.inner(&name));
-            let present =
-                Queue::open(&name, Access::Look).map_or(geometry, |queue| queue.geometry());
-            context.out.json(&json!({
-                "kind": "mq", "name": label.name, "result": outcome.word(),
+        let exit = outcome.print(context, "mq", &name, || {
+            let present = Queue::open(&name, Access::Look);
+            let present = present.map_or(geometry, |queue| queue.geometry());
+            Ok(json!({
                 "max_messages": present.max_messages, "max_size": present.max_size,
-            }))?;
-        } else {
-            context.out.say(format_args!("{} {name}", outcome.word()));
-        }
-        Ok(Exit::Done)
+            }))
+        })?;
+        Ok(exit)
     }
 
     fn check_existing(&self, name: &Name) -> Result<()> {

@@ -110,6 +110,7 @@ impl Verb {
 }
 
 /// The kind of object that this noun is about.
+#[derive(Debug)]
 struct Queues;
 
 impl Kind for Queues {

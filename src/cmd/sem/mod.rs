@@ -87,6 +87,7 @@ impl Verb {
 }
 
 /// The kind of object that this noun is about.
+#[derive(Debug)]
 struct Semaphores;
 
 impl Kind for Semaphores {

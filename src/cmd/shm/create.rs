@@ -69,19 +69,14 @@ impl Create {
             || self.check_existing(&name),
             || Segment::unlink(&name),
         )?;
-        if context.out.is_json() {
-            let label = crate::facts::Label::new(context.inner(&name));
+        let exit = outcome.print(context, "shm", &name, || {
             let size = match (outcome, &draft) {
                 (Outcome::Created | Outcome::Replaced, Some(draft)) => draft.size()?,
                 _ => Segment::open(&name, Access::Read)?.size()?,
             };
-            context.out.json(&json!({
-                "kind": "shm", "name": label.name, "result": outcome.word(), "size": size,
-            }))?;
-        } else {
-            context.out.say(format_args!("{} {name}", outcome.word()));
-        }
-        Ok(Exit::Done)
+            Ok(json!({ "size": size }))
+        })?;
+        Ok(exit)
     }
 
     fn create(&self, name: &Name, draft: &mut Option<Draft>) -> Result<()> {

@@ -80,6 +80,7 @@ impl Verb {
 }
 
 /// The kind of object that this noun is about.
+#[derive(Debug)]
 struct Segments;
 
 impl Kind for Segments {
