@@ -58,12 +58,22 @@ pub fn parse_span(text: &str) -> Result<Duration> {
             "a duration is like 250ms, 2s or 1m30s; a bare number is seconds",
         )
     };
+    let too_long = || {
+        let most = u64::MAX;
+        Error::new(
+            ErrorKind::Usage,
+            format!("is longer than the longest duration, {most} seconds"),
+        )
+    };
     let bare = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     if bare {
         let seconds: f64 = text.parse().map_err(|_| refused())?;
-        return Duration::try_from_secs_f64(seconds).map_err(|_| refused());
+        return Duration::try_from_secs_f64(seconds).map_err(|_| too_long());
     }
-    humantime::parse_duration(text).map_err(|_| refused())
+    humantime::parse_duration(text).map_err(|refusal| match refusal {
+        humantime::DurationError::NumberOverflow => too_long(),
+        _ => refused(),
+    })
 }
 
 #[cfg(test)]
@@ -98,6 +108,18 @@ mod tests {
             "99999999999999999999999",
         ] {
             assert!(parse_span(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_that_is_too_long_is_told_so() {
+        for text in [
+            "99999999999999999999999",
+            "99999999999999999999s",
+            "9999999999999999999m",
+        ] {
+            let refusal = parse_span(text).unwrap_err().to_string();
+            assert!(refusal.starts_with("is longer than"), "{text}: {refusal}");
         }
     }
 

@@ -5,37 +5,77 @@
 //! not used.
 
 use std::ffi::OsStr;
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, Metadata, OpenOptions};
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use nix::unistd::geteuid;
+use nix::errno::Errno;
+use nix::unistd::{AccessFlags, access, geteuid};
 
 use crate::backing;
 use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escaped;
 
 /// The number of the next file that is saved.
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// Where the folder is, whether it exists or not.
-pub fn path() -> PathBuf {
-    std::env::var_os("IPC_RUNTIME_DIR")
-        .filter(|folder| !folder.is_empty())
-        .map_or_else(
-            || PathBuf::from(format!("{}/ipc.run.{}", backing::DIRECTORY, geteuid())),
-            PathBuf::from,
+///
+/// # Errors
+/// [`ErrorKind::Usage`] for a relative IPC_RUNTIME_DIR: each directory would
+/// have another one.
+pub fn path() -> Result<PathBuf> {
+    let given = std::env::var_os("IPC_RUNTIME_DIR").filter(|folder| !folder.is_empty());
+    let Some(given) = given.map(PathBuf::from) else {
+        let usual = format!("{}/ipc.run.{}", backing::DIRECTORY, geteuid());
+        return Ok(PathBuf::from(usual));
+    };
+    if given.is_relative() {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            "is a relative path, another folder in each directory",
         )
+        .about(format!("IPC_RUNTIME_DIR '{}'", shown(&given)))
+        .hint("IPC_RUNTIME_DIR=/FOLDER, or unset IPC_RUNTIME_DIR"));
+    }
+    Ok(given)
+}
+
+/// Refuses when nothing could be saved in the folder; makes nothing.
+///
+/// Called before something is taken that may have to be saved. Two system
+/// calls. The disk can be full all the same when the time comes.
+///
+/// # Errors
+/// As [`folder`].
+pub fn require_usable() -> Result<()> {
+    let folder = path()?;
+    let must_take_a_file = match std::fs::symlink_metadata(&folder) {
+        Ok(found) => {
+            require_own(&found).map_err(|error| unusable(&folder, error))?;
+            folder.as_path()
+        }
+        Err(refusal) if refusal.kind() == std::io::ErrorKind::NotFound => {
+            // It is made when it is needed.
+            folder.parent().unwrap_or(&folder)
+        }
+        Err(refusal) => return Err(unusable(&folder, Error::os(refusal))),
+    };
+    access(must_take_a_file, AccessFlags::W_OK | AccessFlags::X_OK)
+        .map_err(|errno| unusable(&folder, Error::os(errno)))
 }
 
 /// The folder, made if it was missing, and checked.
 ///
 /// # Errors
-/// [`ErrorKind::Denied`] when it is not a folder of this user alone.
+/// [`ErrorKind::Denied`] when it is not a folder of this user alone,
+/// [`ErrorKind::Limit`] when it cannot be made, [`ErrorKind::Usage`] as [`path`].
 pub fn folder() -> Result<PathBuf> {
-    let folder = path();
-    let about = |error: Error| error.about(folder.display());
+    let folder = path()?;
+    let about = |error: Error| unusable(&folder, error);
     match DirBuilder::new().mode(0o700).create(&folder) {
         Err(refusal) if refusal.kind() != std::io::ErrorKind::AlreadyExists => {
             return Err(about(Error::os(refusal)));
@@ -43,21 +83,56 @@ pub fn folder() -> Result<PathBuf> {
         _ => {}
     }
     let found = std::fs::symlink_metadata(&folder).map_err(|refusal| about(Error::os(refusal)))?;
-    if !found.is_dir() || found.uid() != geteuid().as_raw() || found.mode() & 0o077 != 0 {
-        return Err(about(Error::new(
-            ErrorKind::Denied,
-            "is not a folder that belongs to you alone (mode 0700)",
-        )));
-    }
+    require_own(&found).map_err(about)?;
     Ok(folder)
 }
 
-/// Saves bytes that could be delivered nowhere, in a new file of their own.
+fn require_own(found: &Metadata) -> Result<()> {
+    if found.is_dir() && found.uid() == geteuid().as_raw() && found.mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Denied,
+        "is not a folder that belongs to you alone (mode 0700)",
+    ))
+}
+
+/// A refusal of the folder, with a way out.
+fn unusable(folder: &Path, error: Error) -> Error {
+    let error = match error.errno() {
+        // What is missing is no object that was asked for.
+        Some(Errno::ENOENT) => error
+            .meaning(ErrorKind::Limit)
+            .saying("cannot be made, there is no such directory"),
+        _ => error,
+    };
+    error
+        .about(format!("runtime folder {}", shown(folder)))
+        .hint("IPC_RUNTIME_DIR=/FOLDER names another one, of your own and with mode 0700")
+}
+
+fn shown(path: &Path) -> String {
+    escaped(path.as_os_str().as_bytes())
+}
+
+/// Saves bytes that could be delivered nowhere, in a new file of their own: in
+/// the folder, else in that for temporary files ($TMPDIR, else /tmp).
 ///
 /// # Errors
-/// When the folder or the disk refuses.
+/// Why the folder refused, when both did.
 pub fn save(stem: &OsStr, bytes: &[u8]) -> Result<PathBuf> {
-    let folder = folder()?;
+    let refusal = match folder().and_then(|folder| save_in(&folder, stem, bytes)) {
+        Err(refusal) => refusal,
+        saved => return saved,
+    };
+    let temporary = std::env::temp_dir();
+    if temporary.is_relative() {
+        return Err(refusal);
+    }
+    save_in(&temporary, stem, bytes).map_err(|_| refusal)
+}
+
+fn save_in(folder: &Path, stem: &OsStr, bytes: &[u8]) -> Result<PathBuf> {
     // Many may be saved in a row, so the numbers go on.
     for attempt in NEXT.fetch_add(1, Ordering::Relaxed).. {
         let mut file = stem.to_owned();
@@ -75,11 +150,11 @@ pub fn save(stem: &OsStr, bytes: &[u8]) -> Result<PathBuf> {
                 };
                 // Half a message must not look like one.
                 let _ = std::fs::remove_file(&path);
-                return Err(Error::os(refusal).about(path.display()));
+                return Err(Error::os(refusal).about(shown(&path)));
             }
             Err(refusal) if refusal.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(refusal) => return Err(Error::os(refusal).about(path.display())),
+            Err(refusal) => return Err(Error::os(refusal).about(shown(&path))),
         }
     }
-    Err(Error::new(ErrorKind::Limit, "no free file name").about(folder.display()))
+    Err(Error::new(ErrorKind::Limit, "no free file name").about(shown(folder)))
 }

@@ -104,6 +104,13 @@ impl fmt::Display for Mode {
     }
 }
 
+/// A number of things in words: `1 message`, `2 messages`.
+pub fn counted(count: impl Into<u64>, thing: &str) -> String {
+    let count = count.into();
+    let end = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{end}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -180,6 +180,45 @@ fn mq_send_opens_asks_and_sends() {
 }
 
 #[test]
+fn mq_recv_looks_at_its_folder_and_output_and_takes() {
+    let sandbox = Sandbox::new();
+    sandbox.queue("Q");
+    sandbox.ipc(["mq", "send", "Q", "hello"]).run().ok();
+    let folder = sandbox.folder().join("run");
+    let private = std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700)
+        .create(&folder);
+    private.unwrap();
+    let Some(calls) = calls(&sandbox, &["mq", "recv", "Q"]) else {
+        return;
+    };
+    let operation = operation(&calls, &folder.display().to_string());
+    assert_eq!(
+        operation,
+        [
+            // What cannot be delivered can be saved.
+            "stat",
+            "geteuid",
+            "access",
+            "mq_open",
+            "mq_getsetattr",
+            // Signals wait while a message is in hand.
+            "rt_sigprocmask",
+            // Terminals to talk to.
+            "ioctl",
+            "ioctl",
+            // Output has somewhere to go.
+            "poll",
+            "write",
+            "mq_timedreceive",
+            "stat",
+            "pwritev2",
+            "rt_sigprocmask",
+            "close",
+        ]
+    );
+}
+
+#[test]
 fn shm_read_of_a_page_copies_it_once() {
     let sandbox = Sandbox::new();
     sandbox

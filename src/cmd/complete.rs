@@ -6,12 +6,13 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 
 use clap_complete::engine::{
-    ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter,
+    ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter,
 };
 
 use super::kind::Kind;
 use crate::facts::{Described, Label};
 use crate::name::{Name, Scope};
+use crate::output::table::{Column, known};
 
 /// Completes the names of objects of one kind, with a description of each.
 pub(crate) fn names<K: Kind>() -> ArgValueCompleter {
@@ -21,6 +22,16 @@ pub(crate) fn names<K: Kind>() -> ArgValueCompleter {
             typed,
             found.iter().map(|info| (info.label(), K::describe(info))),
         )
+    })
+}
+
+/// Completes the columns of a listing of one kind, with their headings.
+pub(crate) fn columns<K: Kind>() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let columns = known(K::COLUMNS).into_iter();
+        let candidate =
+            |column: Column| CompletionCandidate::new(column.key).help(Some(column.heading.into()));
+        columns.map(candidate).collect()
     })
 }
 

@@ -1,6 +1,7 @@
 //! What every command is handed: its output, its scope, and its own name.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::deadline::Deadline;
@@ -10,7 +11,7 @@ use crate::exit::Exit;
 use crate::name::{Name, Scope};
 use crate::output::{self, Output};
 use crate::shared::lock::Lock;
-use crate::sys::startup;
+use crate::sys::{fault, startup};
 use crate::wait::Wait;
 
 /// The surroundings of one invocation.
@@ -35,6 +36,12 @@ impl Context {
     /// Names the command that runs, as errors show it.
     pub(crate) fn named(&mut self, path: &'static str) {
         self.path = path;
+        fault::speak_as(path);
+    }
+
+    /// Says something about an object that is no failure, unless told to be quiet.
+    pub(crate) fn remark(&self, words: impl Display) {
+        self.out.say(format_args!("ipc: {}: {words}", self.path));
     }
 
     /// The name of an object to work with, in full.

@@ -45,8 +45,8 @@ impl NewType {
         if let Some(name) = &self.ambiguous {
             let (element, class) = (self.element, name.trim_end_matches('8'));
             let wide = if class == "i" { "int64" } else { "uint64" };
-            context.out.say(format_args!(
-                "ipc: {name} is {element} here, 8 bits; numpy's {name} is {wide}"
+            context.remark(format_args!(
+                "{name} is {element} here, 8 bits; numpy's {name} is {wide}"
             ));
         }
     }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{Cursor, Read, Stdin, stdin};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use serde_json::{Value, json};
 
 use super::context::Context;
 
@@ -19,7 +21,8 @@ use crate::deadline::{Deadline, parse_span};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::exit::Exit;
-use crate::name::Scope;
+use crate::facts::Label;
+use crate::name::{Name, Scope};
 use crate::output::Color;
 use crate::size::Mode;
 use crate::sys::startup;
@@ -167,12 +170,34 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    pub(crate) fn word(self) -> &'static str {
+    fn word(self) -> &'static str {
         match self {
             Outcome::Created => "created",
             Outcome::Opened => "opened",
             Outcome::Replaced => "replaced",
         }
+    }
+
+    /// Prints what became of the object: a sentence, or JSON with the fields that
+    /// `more` knows of it.
+    pub(crate) fn print(
+        self,
+        context: &mut Context,
+        kind: &str,
+        name: &Name,
+        more: impl FnOnce() -> Result<Value>,
+    ) -> Result<Exit> {
+        if !context.out.is_json() {
+            context.out.say(format_args!("{} {name}", self.word()));
+            return Ok(Exit::Done);
+        }
+        let label = Label::new(context.inner(name));
+        let mut document = json!({ "kind": kind, "name": label.name, "result": self.word() });
+        if let (Some(fields), Value::Object(more)) = (document.as_object_mut(), more()?) {
+            fields.extend(more);
+        }
+        context.out.json(&document)?;
+        Ok(Exit::Done)
     }
 }
 
@@ -214,7 +239,7 @@ impl IfExists {
 /// Bytes from the command line, a file or standard input.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Source {
-    /// Take the bytes from FILE
+    /// Take the bytes from FILE; one that cannot be read is exit code 6, or 5 if not permitted
     #[arg(long, short, value_name = "FILE", conflicts_with = "data")]
     file: Option<PathBuf>,
 }
@@ -229,6 +254,21 @@ impl Source {
         }
     }
 
+    /// Whether the bytes come from this very file: what is written to it would
+    /// come out again.
+    pub(crate) fn is_file(&self, arguments: &[OsString], device: u64, inode: u64) -> bool {
+        let found = match &self.file {
+            Some(path) if path.as_os_str() != "-" => std::fs::metadata(path).ok(),
+            None if !reads_stdin(arguments) => None,
+            _ => stdin()
+                .as_fd()
+                .try_clone_to_owned()
+                .ok()
+                .and_then(|input| File::from(input).metadata().ok()),
+        };
+        found.is_some_and(|found| (found.dev(), found.ino()) == (device, inode))
+    }
+
     /// Whether the bytes come from elsewhere than the command line.
     pub(crate) fn is_stream(&self, arguments: &[OsString]) -> bool {
         self.file.is_some() || reads_stdin(arguments)
@@ -240,7 +280,15 @@ pub(crate) fn open_file(path: &PathBuf) -> Result<Box<dyn Read>> {
     if path.as_os_str() == "-" {
         return standard_input();
     }
-    let refused = |refusal| Error::os(refusal).about(escaped(path.as_os_str().as_bytes()));
+    let refused = |refusal| {
+        let shown = escaped(path.as_os_str().as_bytes());
+        let error = Error::os(refusal).about(format!("input file {shown}"));
+        match error.kind() {
+            // No object is missing: a script must not go and make one.
+            ErrorKind::Missing => error.meaning(ErrorKind::Limit),
+            _ => error,
+        }
+    };
     let file = File::open(path).map_err(refused)?;
     // It can be opened, but the first read would fail and not say of what.
     if file.metadata().map_err(refused)?.is_dir() {
@@ -256,7 +304,7 @@ fn reads_stdin(arguments: &[OsString]) -> bool {
 fn standard_input() -> Result<Box<dyn Read>> {
     if startup::was_closed(0) {
         let closed = Error::new(ErrorKind::Limit, "is closed").about("standard input");
-        return Err(closed.hint("give the bytes as an argument, or with -f FILE"));
+        return Err(closed.hint("connect it: < FILE, or a pipe; or name a FILE instead of -"));
     }
     Ok(Box::new(StandardInput(stdin())))
 }

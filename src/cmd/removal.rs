@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::kind::Kind;
-use super::listing::matches_any;
+use super::listing::{matches_any, require_patterns};
 use crate::error::{Error, ErrorKind};
 use crate::exit::Exit;
 use crate::facts::{Described, Label};
@@ -30,8 +30,8 @@ pub(crate) struct RemoveArgs {
     #[arg(long, conflicts_with = "name")]
     all: bool,
 
-    /// Do what --match and --all otherwise only show
-    #[arg(long, conflicts_with = "name")]
+    /// Do what --match and --all otherwise only show; names are removed without it too
+    #[arg(long)]
     yes: bool,
 }
 
@@ -45,6 +45,7 @@ impl RemoveArgs {
         if !self.all && self.patterns.is_empty() {
             return Ok(remove::<K>(context, names));
         }
+        require_patterns(&self.patterns)?;
         let own = |info: &K::Info| info.facts().uid == geteuid().as_raw() && K::is_certain(info);
         let found: Vec<OsString> = K::list(&context.scope)?
             .iter()
@@ -64,7 +65,9 @@ impl RemoveArgs {
                     .out
                     .json(&json!({ "name": label.name, "removed": false }))?;
             } else {
-                context.out.name_line(b"would remove /", label.bytes())?;
+                // A sentence, so the name is in full, as in every other one.
+                let name = context.foreign_name(raw)?;
+                context.out.line(format_args!("would remove {name}"))?;
             }
         }
         // What was found comes before what is said about it.

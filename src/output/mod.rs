@@ -1,8 +1,8 @@
 //! What people and scripts see: the only writer of standard output.
 //!
 //! Data goes to standard output and is checked to have arrived; words go to
-//! standard error. Layout, colour and escaping are for terminals; a pipe gets
-//! the bytes as they are.
+//! standard error. Colour is for terminals. A payload is escaped on a terminal
+//! alone, and a pipe gets its bytes; names in tables are escaped everywhere.
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::escape::{escaped, escaped_text};
+use crate::escape::escaped_text;
 
 pub mod branches;
 pub mod payload;
@@ -101,20 +101,6 @@ impl Output {
     /// When it does not arrive.
     pub fn line(&mut self, text: impl Display) -> Result<()> {
         self.stdout.write(format!("{text}\n").as_bytes())
-    }
-
-    /// Prints a line that ends with a name: its bytes, or escaped on a terminal,
-    /// where it cannot pass for another line.
-    ///
-    /// # Errors
-    /// When it does not arrive.
-    pub fn name_line(&mut self, words: &[u8], name: &[u8]) -> Result<()> {
-        let shown = if self.is_terminal() {
-            escaped(name).into_bytes()
-        } else {
-            name.to_vec()
-        };
-        self.stdout.write(&[words, &shown, b"\n"].concat())
     }
 
     /// Prints one JSON document on a line of its own.

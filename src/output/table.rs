@@ -131,7 +131,6 @@ impl Output {
     fn looks(&self, exact: bool) -> Looks {
         Looks {
             accounts: Accounts::read(),
-            escaping: self.is_terminal(),
             exact,
         }
     }
@@ -140,7 +139,6 @@ impl Output {
 /// How values look for this listener.
 struct Looks {
     accounts: Accounts,
-    escaping: bool,
     exact: bool,
 }
 
@@ -149,7 +147,8 @@ impl Looks {
         self.value(row, column.key, column.show)
     }
 
-    /// One value: escaped for a terminal, else with the very bytes of the name.
+    /// One value, escaped: none can pass for two lines, or for another one.
+    /// JSON has the very bytes.
     fn value(&self, object: &Value, key: &str, show: Show) -> Vec<u8> {
         let raw = match object.get("name_bytes") {
             Some(bytes) if key == "name" => with_slash(bytes),
@@ -158,11 +157,7 @@ impl Looks {
                 shown(value, show, &self.accounts, self.exact).into_bytes()
             }
         };
-        if self.escaping {
-            escaped(&raw).into_bytes()
-        } else {
-            raw
-        }
+        escaped(&raw).into_bytes()
     }
 }
 
@@ -173,12 +168,17 @@ fn with_slash(bytes: &Value) -> Vec<u8> {
     std::iter::once(b'/').chain(bytes).collect()
 }
 
+/// All columns of a kind: the usual ones, and those that are shown when asked for.
+pub fn known(usual: &[Column]) -> Vec<Column> {
+    usual.iter().chain(&EXTRA).copied().collect()
+}
+
 /// The columns with these keys, in this order.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`] for a key that none of them has.
 pub fn chosen(usual: &[Column], keys: &[String]) -> Result<Vec<Column>> {
-    let all: Vec<Column> = usual.iter().chain(&EXTRA).copied().collect();
+    let all = known(usual);
     let find = |key: &String| {
         let found = all.iter().find(|column| column.key == key).copied();
         found.ok_or_else(|| {

@@ -3,7 +3,9 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use nix::errno::Errno;
@@ -11,7 +13,7 @@ use nix::libc;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{SigSet, Signal, kill, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::Pid;
+use nix::unistd::{AccessFlags, Pid, access};
 
 use super::blocked::Blocked;
 use crate::error::{Error, ErrorKind, Result};
@@ -128,12 +130,46 @@ impl<'a> Spawn<'a> {
         }
     }
 
-    /// The name of the command, fit for an error message.
+    /// How a start would end that cannot succeed, as far as the files tell:
+    /// what a script names in its first line is not looked at.
+    pub fn obstacle(&self) -> Option<Exit> {
+        let word = self.command.first().filter(|word| !word.is_empty());
+        let Some(word) = word else {
+            return Some(Exit::CommandNotFound);
+        };
+        if word.as_bytes().contains(&b'/') {
+            return obstacle_at(Path::new(word));
+        }
+        // Where execvp(3) looks.
+        let path = std::env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
+        let mut worst = Exit::CommandNotFound;
+        for folder in std::env::split_paths(&path) {
+            match obstacle_at(&folder.join(word)) {
+                Some(Exit::CannotExecute) => worst = Exit::CannotExecute,
+                Some(_) => {}
+                None => return None,
+            }
+        }
+        Some(worst)
+    }
+
+    /// The name of the command, fit for an error message; an empty one in quotes.
     pub fn name(&self) -> String {
-        self.command
-            .first()
-            .map(|word| escaped(word.as_encoded_bytes()))
-            .unwrap_or_default()
+        let first = self.command.first().filter(|word| !word.is_empty());
+        first.map_or_else(|| "''".to_owned(), |word| escaped(word.as_encoded_bytes()))
+    }
+}
+
+fn obstacle_at(program: &Path) -> Option<Exit> {
+    match std::fs::metadata(program) {
+        Ok(found) if found.is_dir() => Some(Exit::CannotExecute),
+        Ok(_) => access(program, AccessFlags::X_OK)
+            .is_err()
+            .then_some(Exit::CannotExecute),
+        Err(refusal) if refusal.kind() == std::io::ErrorKind::NotFound => {
+            Some(Exit::CommandNotFound)
+        }
+        Err(_) => Some(Exit::CannotExecute),
     }
 }
 

@@ -133,11 +133,7 @@ impl Page {
         let file = backing::open(&kind.path(name), access).map_err(about)?;
         backing::require_one_link(&file).map_err(about)?;
         let (geometry, namespaces) = check(&file, kind).map_err(about)?;
-        let line = format!(
-            "ipc: {}: {name}: the file was cut while in use (SIGBUS)\n",
-            kind.word()
-        );
-        fault::arm(line, Exit::Broken.code()).map_err(Error::os)?;
+        fault::arm(name, Exit::Broken.code()).map_err(Error::os)?;
         let mapping = match access {
             Access::Write => Mapping::new(&file, SIZE),
             Access::Read => Mapping::read_only(&file, SIZE),

@@ -3,20 +3,18 @@
 //! What is foreign, corrupt or unreadable is shown with a status, never
 //! hidden and never an error; what went away during the scan is left out.
 
-use std::ffi::OsString;
 use std::fs::Metadata;
 use std::os::fd::AsRawFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use nix::errno::Errno;
-use nix::sys::statfs::{FsType, statfs};
 
 use crate::backing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Described, Facts, Label};
 use crate::name::{Name, Scope};
-use crate::object::mq::QueueInfo;
+use crate::object::mq::{QueueInfo, mounted};
 use crate::object::sem::SemaphoreInfo;
 use crate::object::shm::{self, SegmentInfo};
 use crate::shared::array::{ArrayInfo, Family};
@@ -26,8 +24,6 @@ use crate::shared::lock::LockInfo;
 use crate::shared::page::PageKind;
 use crate::sys::mount;
 
-/// The type of an mqueue file system in statfs(2); nix does not name it.
-const MQUEUE_MAGIC: FsType = FsType(0x1980_0202);
 /// How anybody can make queues listable.
 const MOUNT_HINT: &str = "as root: mkdir -p /dev/mqueue && mount -t mqueue none /dev/mqueue";
 
@@ -121,7 +117,7 @@ pub fn queues(scope: &Scope) -> Result<Vec<QueueInfo>> {
         }
         Err(errno) => Error::os(errno),
     };
-    match mounted_mqueue() {
+    match mounted::folder() {
         Some(mounted) => queues_in(&mounted, scope),
         None => Err(refusal
             .meaning(ErrorKind::Limit)
@@ -143,47 +139,6 @@ fn queues_in(folder: &Path, scope: &Scope) -> Result<Vec<QueueInfo>> {
 
 fn look_in(folder: &Path, name: &Name) -> Result<Metadata> {
     std::fs::symlink_metadata(name.file_in(folder, "")).map_err(Error::os)
-}
-
-/// Where the queues of this namespace are mounted, if they are.
-fn mounted_mqueue() -> Option<PathBuf> {
-    let is_mqueue =
-        |folder: &Path| statfs(folder).is_ok_and(|fs| fs.filesystem_type() == MQUEUE_MAGIC);
-    let usual = Path::new("/dev/mqueue");
-    if is_mqueue(usual) {
-        return Some(usual.to_owned());
-    }
-    let mounts = std::fs::read("/proc/self/mounts").ok()?;
-    mounts
-        .split(|byte| *byte == b'\n')
-        .filter_map(|line| {
-            let mut fields = line.split(|byte| *byte == b' ');
-            let folder = fields.nth(1)?;
-            (fields.next()? == b"mqueue").then(|| unescape_mount(folder))
-        })
-        .find(|folder| is_mqueue(folder))
-}
-
-/// Undoes the octal escapes of a mount table: blanks, tabs, line ends, backslashes.
-fn unescape_mount(field: &[u8]) -> PathBuf {
-    let mut path = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((&byte, tail)) = rest.split_first() {
-        let code = tail
-            .get(..3)
-            .and_then(|digits| std::str::from_utf8(digits).ok());
-        match code.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(code) if byte == b'\\' => {
-                path.push(code);
-                rest = &tail[3..];
-            }
-            _ => {
-                path.push(byte);
-                rest = tail;
-            }
-        }
-    }
-    PathBuf::from(OsString::from_vec(path))
 }
 
 fn shm_files() -> Result<Vec<Vec<u8>>> {
@@ -231,16 +186,4 @@ fn present<T: Described>(
         }
     }
     Ok(objects)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mount_table_escapes_blanks() {
-        assert_eq!(unescape_mount(b"/a\\040b\\134"), Path::new("/a b\\"));
-        assert_eq!(unescape_mount(b"/dev/mqueue"), Path::new("/dev/mqueue"));
-        assert_eq!(unescape_mount(b"/x\\9"), Path::new("/x\\9"));
-    }
 }

@@ -3,7 +3,9 @@
 //! Touching a page that is no longer in the file raises SIGBUS. Instead of a
 //! core dump there is one line on standard error and an exit code.
 
+use std::fmt::Display;
 use std::io;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
@@ -17,6 +19,8 @@ struct Ending {
 /// one file with the length of another.
 static ENDING: AtomicPtr<Ending> = AtomicPtr::new(std::ptr::null_mut());
 
+static COMMAND: OnceLock<&str> = OnceLock::new();
+
 extern "C" fn end(_: libc::c_int) {
     // SAFETY: `arm` set the pointer before it installed this handler, to a
     // value that was leaked and never changes.
@@ -27,11 +31,22 @@ extern "C" fn end(_: libc::c_int) {
     unsafe { libc::_exit(ending.code) };
 }
 
-/// From here on a fault on mapped memory prints `line` and ends with `code`.
+/// Names the command that runs, as the line shows it; the first name counts.
+pub fn speak_as(command: &'static str) {
+    let _ = COMMAND.set(command);
+}
+
+/// From here on a fault on mapped memory says that the file of `object` was
+/// cut, and ends with `code`.
 ///
 /// # Errors
 /// When the handler cannot be installed.
-pub fn arm(line: String, code: u8) -> io::Result<()> {
+pub fn arm(object: impl Display, code: u8) -> io::Result<()> {
+    let command = COMMAND.get().map(|command| format!("{command}: "));
+    let line = format!(
+        "ipc: {}{object}: the file was cut while in use (SIGBUS)\n",
+        command.unwrap_or_default()
+    );
     let code = code.into();
     let ending = Box::leak(Box::new(Ending { line, code }));
     // Release pairs with the handler's load, which may run in another thread.

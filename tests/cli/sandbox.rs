@@ -375,6 +375,11 @@ impl Running {
         assert_eq!(unsafe { libc::kill(self.pid(), signal) }, 0);
     }
 
+    /// Reads no more of what it prints.
+    pub fn close_stdout(&mut self) {
+        self.stdout = None;
+    }
+
     /// Waits for its end.
     #[track_caller]
     pub fn wait(&mut self) -> ExitStatus {

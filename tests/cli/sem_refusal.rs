@@ -49,7 +49,6 @@ fn what_cannot_be_meant_exits_2() {
         &["sem", "stat"],
         &["sem", "rm"],
         &["sem", "rm", "s", "--all"],
-        &["sem", "rm", "s", "--yes"],
         &["sem", "nonsense"],
     ] {
         let outcome = sb.ipc(words).run();

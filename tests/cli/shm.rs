@@ -172,7 +172,19 @@ fn misuse_exits_2_and_says_what_is_wrong() {
         (&["shm", "read"], "<NAME>..."),
         (&["shm", "rm"], "--match"),
         (&["shm", "rm", "a", "--all"], "cannot be used with"),
-        (&["shm", "rm", "a", "--yes"], "cannot be used with"),
+        (&["shm", "create", "a"], "<--size <SIZE>|--from <FILE>>"),
+        (
+            &["shm", "ls", "a["],
+            "the [ in this pattern is never closed",
+        ),
+        (
+            &["shm", "rm", "--match", "{a", "--yes"],
+            "hint: a { itself is \\{",
+        ),
+        (
+            &["mq", "wait", "q", "-t", "99999999999999999999s"],
+            "is longer than the longest duration, 18446744073709551615 seconds",
+        ),
         (
             &["shm", "write", "a", "x", "-f", "y"],
             "cannot be used with",
@@ -304,4 +316,33 @@ fn quiet_says_nothing_but_errors() {
         .stdout("");
     let refused = sb.ipc(["shm", "create", "a", "--size", "1", "-q"]).run();
     refused.code(4).stderr_has("exists already");
+}
+
+#[test]
+fn explicit_names_are_removed_with_yes_as_well() {
+    let sb = Sandbox::new();
+    create(&sb, "a", "1");
+    create(&sb, "b", "1");
+    sb.ipc(["shm", "rm", "a", "--yes"]).run().ok().stdout("");
+    sb.ipc(["shm", "rm", "--yes", "b"]).run().ok().stdout("");
+    assert!(sb.left_in_shm().is_empty());
+    // By itself it means nothing.
+    sb.ipc(["shm", "rm", "--yes"]).run().code(2).stdout("");
+}
+
+#[test]
+fn sentences_show_the_name_in_full_and_tables_within_the_scope() {
+    let sb = Sandbox::new();
+    let full = format!("/{}", sb.full("a"));
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let made = sb.ipc(["shm", "create", "a", "--size", "1"]).run();
+    assert_eq!(text(&made.stderr), format!("created {full}\n"));
+    let would = sb.ipc(["shm", "rm", "--all"]).run();
+    assert_eq!(text(&would.stdout), format!("would remove {full}\n"));
+    let listed = sb
+        .ipc(["shm", "ls", "--columns", "name", "--no-headings"])
+        .run();
+    assert_eq!(text(&listed.stdout), "/a\n");
+    let missing = sb.ipc(["shm", "read", "b"]).run();
+    assert!(text(&missing.stderr).contains(&format!("/{}: no such", sb.full("b"))));
 }

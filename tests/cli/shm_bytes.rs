@@ -90,7 +90,7 @@ fn what_does_not_fit_exits_6_and_is_not_written_at_all() {
     segment(&sb, "a", b"0123456789");
     let refused = sb.ipc(["shm", "write", "a", "--offset", "8", "xyz"]).run();
     refused.code(6).stderr(
-        "ipc: shm write: /a: 3 bytes or more at offset 8 do not fit, the segment has 10 (EFBIG)\n\
+        "ipc: shm write: /a: 3 bytes at offset 8 do not fit, the segment has 10 (EFBIG)\n\
          hint: --grow moves the end out, --truncate puts it where the data ends\n",
     );
     sb.ipc(["shm", "write", "a", "--offset", "11", ""])
@@ -394,4 +394,36 @@ fn a_segment_too_large_for_json_is_refused_before_it_is_read() {
         "--json", "shm", "read", "a", "--offset", "1T", "--length", "2",
     ];
     assert_eq!(sb.ipc(part).run().json()["data"], "\0\0");
+}
+
+#[test]
+fn what_would_be_its_own_input_is_refused() {
+    let sb = Sandbox::new();
+    segment(&sb, "a", b"0123456789");
+    let path = sb.shm_file("a");
+    let refusal = "ipc: shm write: /a: the input is the segment itself\n\
+                   hint: ipc shm read NAME > COPY, and write from COPY\n";
+    for form in ["--grow", "--grow --offset 3", "--truncate --offset 3", ""] {
+        for input in [
+            format!("-f {}", path.display()),
+            format!("< {}", path.display()),
+        ] {
+            let script = format!("exec ipc shm write a {form} {input}");
+            sb.sh(&script).run().code(2).stderr(refusal);
+        }
+    }
+    // As another name for it.
+    let link = sb.folder().join("link");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let words = ["shm", "write", "a", "--grow", "-f"].map(std::ffi::OsStr::new);
+    let run = sb
+        .ipc(words.iter().copied().chain([link.as_os_str()]))
+        .run();
+    run.code(2).stderr(refusal);
+    assert_eq!(std::fs::read(&path).unwrap(), b"0123456789");
+    // A copy through a pipe has an end.
+    sb.sh("ipc shm read a | ipc shm write a --grow --offset 10")
+        .run()
+        .ok();
+    assert_eq!(std::fs::read(&path).unwrap(), b"01234567890123456789");
 }

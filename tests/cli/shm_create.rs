@@ -145,13 +145,19 @@ fn a_source_that_cannot_be_read_is_named_and_leaves_nothing() {
     let folder = sb.folder().to_str().unwrap();
     let refused = sb.ipc(["shm", "create", "a", "--from", folder]).run();
     refused.code(6).stderr(&format!(
-        "ipc: shm create: {folder}: is a directory (EISDIR)\n"
+        "ipc: shm create: input file {folder}: is a directory (EISDIR)\n"
     ));
     let refused = sb
         .ipc(["shm", "create", "a", "--from", "no-such-file"])
         .run();
-    refused.stderr_has("no-such-file: no such file or directory (ENOENT)");
-    assert!(!refused.status.success());
+    // Not 3: no object is missing.
+    refused
+        .code(6)
+        .stderr("ipc: shm create: input file no-such-file: no such file or directory (ENOENT)\n");
+    sb.sh("exec ipc shm create a --from - <&-")
+        .run()
+        .code(6)
+        .stderr_has("hint: connect it: < FILE, or a pipe; or name a FILE instead of -");
     assert!(!sb.shm_file("a").exists());
 }
 

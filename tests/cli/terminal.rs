@@ -8,6 +8,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Command, ExitStatus, Stdio};
 
+use ipc::escape::escaped;
+
 use crate::sandbox::Sandbox;
 
 /// Opens a terminal: its master and its slave side.
@@ -218,7 +220,7 @@ fn nothing_that_acts_on_a_terminal_gets_into_an_error() {
 }
 
 #[test]
-fn a_pipe_gets_the_bytes_as_they_are() {
+fn a_pipe_gets_payloads_as_they_are_and_names_escaped() {
     for pattern in patterns() {
         let sb = infested(&pattern);
         sb.ipc(["shm", "read", "body"])
@@ -233,10 +235,12 @@ fn a_pipe_gets_the_bytes_as_they_are() {
         let listed = sb
             .ipc(["shm", "ls", "--columns", "name", "--no-headings"])
             .run();
-        let line = [b"/", &pattern[..], b"\n"].concat();
-        listed.ok().stdout_bytes(&line);
+        // No name can pass for two, or for another: JSON has the bytes.
+        let line = format!("/{}\n", escaped(&pattern));
+        listed.ok().stdout(&line);
+        assert!(is_harmless(&listed.stdout), "{listed}");
         let would = sb.ipc(["shm", "rm", "--all"]).run();
-        would.stdout_bytes(&[b"would remove ", &line[..]].concat());
+        would.stdout(&format!("would remove {line}"));
     }
 }
 

@@ -278,7 +278,7 @@ fn bare_i8_and_u8_are_explained() {
     sb.ipc(["value", "create", "a", "i8", "1"])
         .run()
         .code(0)
-        .stderr("ipc: i8 is int8 here, 8 bits; numpy's i8 is int64\ncreated /a\n");
+        .stderr("ipc: value create: i8 is int8 here, 8 bits; numpy's i8 is int64\ncreated /a\n");
     sb.ipc(["value", "create", "b", "<i8", "1"])
         .run()
         .code(0)

@@ -411,7 +411,7 @@ fn a_writer_whose_file_is_cut_ends_with_a_message_and_no_core_dump() {
     let (status, stdout, stderr) = adder.finish();
     assert_eq!((status.code(), stdout.as_str()), (Some(7), ""));
     let line = format!(
-        "ipc: /{}: the file was cut while in use (SIGBUS)\n",
+        "ipc: value add: /{}: the file was cut while in use (SIGBUS)\n",
         sb.full("n")
     );
     assert_eq!(stderr, line);

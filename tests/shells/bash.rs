@@ -34,6 +34,20 @@ fn bash_offers_verbs_and_options() {
 }
 
 #[test]
+fn bash_offers_the_columns_of_the_kind_one_after_the_other() {
+    if !has("bash") {
+        return;
+    }
+    let sb = Sandbox::new();
+    assert_eq!(offered(&sb, "ipc shm ls --columns al"), ["allocated"]);
+    assert_eq!(offered(&sb, "ipc mq ls --columns max_s"), ["max_size"]);
+    assert_eq!(
+        offered(&sb, "ipc shm ls --columns name,al"),
+        ["name,allocated"]
+    );
+}
+
+#[test]
 fn bash_offers_live_names_of_the_right_kind() {
     if !has("bash") {
         return;

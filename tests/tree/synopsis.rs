@@ -9,12 +9,17 @@ use crate::roff::{bold, italic};
 pub fn parts(command: &Command) -> Vec<String> {
     let arguments = own(command);
     let mut options = Vec::new();
-    let mut operands = Vec::new();
+    let (mut operands, mut last) = (Vec::new(), Vec::new());
     let mut used: Vec<&str> = Vec::new();
     let alternatives = required_alternatives(command);
     for argument in &arguments {
         let id = argument.get_id().as_str();
         if used.contains(&id) {
+            continue;
+        }
+        if takes_the_rest(argument) {
+            // Nothing can stand behind it, so it stands behind all others.
+            last.push(format!("[{}]", form(argument)));
             continue;
         }
         let required = alternatives.iter().any(|other| other == id);
@@ -49,7 +54,16 @@ pub fn parts(command: &Command) -> Vec<String> {
         }
     }
     options.extend(operands);
+    options.extend(last);
     options
+}
+
+/// Whether an option takes all words that follow, options or not.
+fn takes_the_rest(argument: &Arg) -> bool {
+    let range = argument.get_num_args().expect("a tree that is built");
+    !argument.is_positional()
+        && argument.is_allow_hyphen_values_set()
+        && range.max_values() == usize::MAX
 }
 
 /// The arguments of the command itself, without the global ones.
@@ -110,6 +124,7 @@ fn exclusive<'a>(
         let is_free = !used.contains(&id) && id != first.get_id().as_str();
         if is_free
             && !other.is_positional()
+            && !takes_the_rest(other)
             && !alternatives.iter().any(|alternative| alternative == id)
             && together
                 .iter()
@@ -155,7 +170,10 @@ fn required_alternatives(command: &Command) -> Vec<String> {
     let bare = |text: &str| text.replace(['<', '>', '[', ']'], "");
     let is_missing = |argument: &&&Arg| {
         let own = bare(&argument.to_string());
-        missing.iter().any(|one| bare(one) == own)
+        // A group stands there as its members.
+        missing
+            .iter()
+            .any(|one| bare(one).split('|').any(|member| member == own))
     };
     let first = operands
         .iter()
@@ -163,11 +181,11 @@ fn required_alternatives(command: &Command) -> Vec<String> {
         .unwrap_or_else(|| panic!("{missing:?} is no argument of {}", command.get_name()));
     let mut alternatives = vec![*first];
     for other in &operands {
-        if other.get_id() != first.get_id()
-            && alternatives
-                .iter()
-                .all(|member| exclude(command, member, other))
-        {
+        let excludes_all = || {
+            let mut members = alternatives.iter();
+            members.all(|member| exclude(command, member, other))
+        };
+        if other.get_id() != first.get_id() && (is_missing(&other) || excludes_all()) {
             alternatives.push(other);
         }
     }

@@ -12,7 +12,6 @@ use crate::cmd::element::{NewType, TYPES, elements, operand, parse_shape};
 use crate::cmd::options::{Creation, open_file};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::facts::Label;
 use crate::name::Name;
 use crate::shared::array::{Array, Contents};
 use crate::shared::scalar::Scalar;
@@ -88,17 +87,11 @@ impl Create {
             || Array::unlink_either(&name),
         )?;
         self.kind.explain(context);
-        if context.out.is_json() {
-            let label = Label::new(context.inner(&name));
+        let exit = outcome.print(context, "array", &name, || {
             let shape = self.shape_or_count(shape.as_deref(), text);
-            context.out.json(&json!({
-                "kind": "array", "name": label.name, "result": outcome.word(),
-                "type": self.kind.element.to_string(), "shape": shape,
-            }))?;
-        } else {
-            context.out.say(format_args!("{} {name}", outcome.word()));
-        }
-        Ok(Exit::Done)
+            Ok(json!({ "type": self.kind.element.to_string(), "shape": shape }))
+        })?;
+        Ok(exit)
     }
 
     fn text(&self) -> Result<Option<Vec<u8>>> {

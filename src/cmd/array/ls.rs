@@ -28,11 +28,11 @@ See also: ipc-array-stat(1), ipc-shm-ls(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Ls {
     #[command(flatten)]
-    list: ListArgs,
+    list: ListArgs<Arrays>,
 }
 
 impl Ls {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        self.list.run::<Arrays>(context)
+        self.list.run(context)
     }
 }

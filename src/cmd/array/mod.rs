@@ -48,6 +48,7 @@ pub(crate) fn shielded(words: &[OsString]) -> Option<Vec<OsString>> {
 }
 
 /// The kind of object that this noun is about.
+#[derive(Debug)]
 struct Arrays;
 
 impl Kind for Arrays {

@@ -8,7 +8,6 @@ use serde_json::json;
 use crate::cmd::context::Context;
 use crate::cmd::options::Creation;
 use crate::exit::Exit;
-use crate::facts::Label;
 use crate::shared::barrier::Barrier;
 
 const MORE: &str = "\
@@ -51,15 +50,9 @@ impl Create {
             },
             || Barrier::unlink(&name),
         )?;
-        if context.out.is_json() {
-            let label = Label::new(context.inner(&name));
-            let result = outcome.word();
-            context.out.json(&json!({
-                "kind": "barrier", "name": label.name, "result": result, "parties": self.parties,
-            }))?;
-        } else {
-            context.out.say(format_args!("{} {name}", outcome.word()));
-        }
-        Ok(Exit::Done)
+        let exit = outcome.print(context, "barrier", &name, || {
+            Ok(json!({ "parties": self.parties }))
+        })?;
+        Ok(exit)
     }
 }

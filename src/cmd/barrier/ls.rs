@@ -25,11 +25,11 @@ See also: ipc-barrier-stat(1), lsipc(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Ls {
     #[command(flatten)]
-    list: ListArgs,
+    list: ListArgs<Barriers>,
 }
 
 impl Ls {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        self.list.run::<Barriers>(context)
+        self.list.run(context)
     }
 }

@@ -31,6 +31,7 @@ verbs! {
 }
 
 /// The kind of object that this noun is about.
+#[derive(Debug)]
 struct Barriers;
 
 impl Kind for Barriers {

@@ -3,9 +3,13 @@
 use clap::Args;
 use serde_json::json;
 
+use self::place::Place;
 use self::stage::Stage;
 use super::context::Context;
+use crate::error::{Error, ErrorKind};
+use crate::escape::escaped_text;
 use crate::exit::Exit;
+use crate::output;
 use crate::sys::signal::StopFlag;
 
 mod account;
@@ -13,6 +17,7 @@ mod buffer;
 mod heir;
 mod limit;
 mod picture;
+mod place;
 mod readers;
 mod rendezvous;
 mod stage;
@@ -31,8 +36,10 @@ See also: ipc(1), ipc(7)";
 /// Play short scenes with real objects and real processes
 ///
 /// Each scene starts separate processes of this very binary, shows what they do,
-/// and checks what came of it. The objects have names of their own and are removed
-/// at the end.
+/// and checks what came of it. The objects and the runtime folder are its own: they
+/// are removed at the end, and when a signal ends it, after the scene that plays. What
+/// SIGKILL makes it leave the next demo removes; a process that waits then ends within
+/// 20 seconds by itself.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Demo {}
@@ -74,9 +81,10 @@ const SCENES: [Scene; 7] = [
 impl Demo {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
         let interrupted = StopFlag::install()?;
+        let place = Place::new()?;
         let mut all_right = true;
         for (title, play) in SCENES {
-            let mut stage = Stage::new(context)?;
+            let mut stage = Stage::new(context, &place);
             stage.announce(title)?;
             let result = play(&mut stage);
             // What the scene made goes away before anything else is said.
@@ -85,13 +93,25 @@ impl Demo {
                 return Ok(Exit::Signal(signal));
             }
             all_right &= result.is_ok();
-            conclude(context, title, result)?;
+            conclude(context, title, result, &place)?;
         }
         Ok(if all_right { Exit::Done } else { Exit::No })
     }
 }
 
-fn conclude(context: &mut Context, title: &str, result: anyhow::Result<()>) -> anyhow::Result<()> {
+fn conclude(
+    context: &mut Context,
+    title: &str,
+    result: anyhow::Result<()>,
+    place: &Place,
+) -> anyhow::Result<()> {
+    let result = match result {
+        // Nothing is wrong with the scene, and nobody would see the others.
+        Err(failure) if is_about_output(&failure) => return Err(failure),
+        result => result,
+    };
+    let words = std::fs::read(place.words()).unwrap_or_default();
+    let _ = std::fs::remove_file(place.words());
     if context.out.is_json() {
         context
             .out
@@ -102,6 +122,17 @@ fn conclude(context: &mut Context, title: &str, result: anyhow::Result<()>) -> a
     }
     if let Err(failure) = result {
         context.report(&failure);
+        if !words.is_empty() {
+            output::tell(escaped_text(&words).trim_end());
+        }
     }
     Ok(context.out.flush()?)
+}
+
+fn is_about_output(failure: &anyhow::Error) -> bool {
+    let kind = failure.downcast_ref::<Error>().map(Error::kind);
+    matches!(
+        kind,
+        Some(ErrorKind::OutputClosed | ErrorKind::OutputFailed)
+    )
 }

@@ -2,21 +2,18 @@
 
 use std::ffi::OsStr;
 use std::fmt::Display;
+use std::fs::File;
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 
+use super::place::{Place, QUEUES};
 use crate::cmd::context::Context;
-use crate::name::{Name, Scope};
-use crate::object::mq::Queue;
-use crate::object::sem::Semaphore;
-use crate::object::shm::Segment;
-use crate::shared::barrier::Barrier;
-use crate::shared::lock::Lock;
-use crate::survey::scan;
 use crate::sys::exec;
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigSet, Signal, killpg};
+use nix::unistd::Pid;
 
 /// Makes `ipc` in a script mean this very binary, wherever it lies.
 const PRELUDE: &str = "ipc() { \"$IPC\" \"$@\"; }\n";
@@ -24,18 +21,12 @@ const PRELUDE: &str = "ipc() { \"$IPC\" \"$@\"; }\n";
 /// A scope of its own, and the way to start processes in it.
 pub(super) struct Stage<'a> {
     context: &'a mut Context,
-    scope: String,
-    queues: Vec<&'static str>,
+    place: &'a Place,
 }
 
 impl<'a> Stage<'a> {
-    pub(super) fn new(context: &'a mut Context) -> anyhow::Result<Stage<'a>> {
-        let scope = format!("demo-{}", std::process::id());
-        Ok(Stage {
-            context,
-            scope,
-            queues: Vec::new(),
-        })
+    pub(super) fn new(context: &'a mut Context, place: &'a Place) -> Stage<'a> {
+        Stage { context, place }
     }
 
     pub(super) fn announce(&mut self, title: &str) -> anyhow::Result<()> {
@@ -57,7 +48,7 @@ impl<'a> Stage<'a> {
 
     /// Makes a small queue, shown as the command that makes it.
     pub(super) fn queue(&mut self, name: &'static str) -> anyhow::Result<()> {
-        self.queues.push(name);
+        ensure!(QUEUES.contains(&name), "{name} would not be removed");
         self.show(&[
             "-q",
             "mq",
@@ -127,7 +118,7 @@ impl<'a> Stage<'a> {
         });
         let mut child = command
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(self.words()?)
             .spawn()
             .context("sh")?;
         if let (Some(bytes), Some(mut stdin)) = (input, child.stdin.take()) {
@@ -140,38 +131,26 @@ impl<'a> Stage<'a> {
         let mut command = Command::new(program);
         command
             .env("IPC", std::env::current_exe().unwrap_or_default())
-            .env("IPC_SCOPE", &self.scope);
+            .env("IPC_SCOPE", self.place.scope())
+            .env("IPC_RUNTIME_DIR", self.place.folder())
+            // A signal of the terminal reaches the demo alone, which plays the
+            // scene to its end: nobody waits for one who has gone.
+            .process_group(0);
+        exec::dying_with_parent(&mut command);
         exec::as_the_caller(&mut command, SigSet::empty(), &[0, 1, 2]);
         command
+    }
+
+    /// Where the processes say what is wrong: shown when the scene goes wrong.
+    fn words(&self) -> anyhow::Result<File> {
+        let mut options = File::options();
+        Ok(options.append(true).create(true).open(self.place.words())?)
     }
 }
 
 impl Drop for Stage<'_> {
     fn drop(&mut self) {
-        let Ok(scope) = self.scope.parse::<Scope>() else {
-            return;
-        };
-        let name = |bytes: &[u8]| {
-            Name::parse(&scope.qualify(OsStr::new(&*String::from_utf8_lossy(bytes))))
-        };
-        let segments = scan::segments(&scope).unwrap_or_default();
-        let semaphores = scan::semaphores(&scope).unwrap_or_default();
-        // What cannot be removed was never made; the scene has told already.
-        for one in segments {
-            let _ = name(one.label.bytes()).and_then(|name| Segment::unlink(&name));
-        }
-        for one in scan::barriers(&scope).unwrap_or_default() {
-            let _ = name(one.label.bytes()).and_then(|name| Barrier::unlink(&name));
-        }
-        for one in semaphores {
-            let _ = name(one.label.bytes()).and_then(|name| Semaphore::unlink(&name));
-        }
-        for one in scan::locks(&scope).unwrap_or_default() {
-            let _ = name(one.label.bytes()).and_then(|name| Lock::unlink(&name));
-        }
-        for one in &self.queues {
-            let _ = name(one.as_bytes()).and_then(|name| Queue::unlink(&name));
-        }
+        self.place.clear();
     }
 }
 
@@ -184,7 +163,7 @@ impl Player {
     /// Kills it without warning; says which process it was.
     pub(super) fn kill(mut self) -> anyhow::Result<u32> {
         let mut child = self.child.take().context("finished once already")?;
-        child.kill()?;
+        kill_all_of(&child);
         child.wait()?;
         Ok(child.id())
     }
@@ -204,8 +183,14 @@ impl Drop for Player {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
             // One that has ended already is only reaped.
-            let _ = child.kill();
+            kill_all_of(child);
             let _ = child.wait();
         }
     }
+}
+
+/// Kills a process and those that it started: they are a group.
+fn kill_all_of(child: &Child) {
+    // Not reaped yet, so that the number is its own.
+    let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
 }

@@ -3,12 +3,11 @@
 use std::ffi::OsString;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::Value;
 
 use crate::cmd::context::Context;
 use crate::cmd::options::Creation;
 use crate::exit::Exit;
-use crate::facts::Label;
 use crate::shared::event::Event;
 
 const MORE: &str = "\
@@ -43,15 +42,7 @@ impl Create {
             || Event::look(&name).map(drop),
             || Event::unlink(&name),
         )?;
-        if context.out.is_json() {
-            let label = Label::new(context.inner(&name));
-            let result = outcome.word();
-            context
-                .out
-                .json(&json!({ "kind": "event", "name": label.name, "result": result }))?;
-        } else {
-            context.out.say(format_args!("{} {name}", outcome.word()));
-        }
-        Ok(Exit::Done)
+        let exit = outcome.print(context, "event", &name, || Ok(Value::Null))?;
+        Ok(exit)
     }
 }

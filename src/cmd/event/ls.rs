@@ -25,11 +25,11 @@ See also: ipc-event-stat(1), lsipc(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Ls {
     #[command(flatten)]
-    list: ListArgs,
+    list: ListArgs<Events>,
 }
 
 impl Ls {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        self.list.run::<Events>(context)
+        self.list.run(context)
     }
 }

@@ -36,6 +36,7 @@ verbs! {
 }
 
 /// The kind of object that this noun is about.
+#[derive(Debug)]
 struct Events;
 
 impl Kind for Events {

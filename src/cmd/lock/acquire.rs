@@ -72,14 +72,10 @@ impl Acquire {
         let owner = owner(self.owner)?;
         let lock = self.taking.open(&name)?;
         let mut wait = context.wait_for_lock(deadline, &lock, &name);
-        let acquired =
-            match self
-                .taking
-                .take(&lock, &name, &owner, &mut wait, context.out.is_quiet())
-            {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Exit::No),
-                result => result?,
-            };
+        let acquired = match self.taking.take(&lock, &name, &owner, &mut wait, context) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Exit::No),
+            result => result?,
+        };
         let token = acquired.token().0;
         if context.out.is_json() {
             let label = Label::new(context.inner(&name));

@@ -8,7 +8,6 @@ use serde_json::json;
 use crate::cmd::context::Context;
 use crate::cmd::options::Creation;
 use crate::exit::Exit;
-use crate::facts::Label;
 use crate::shared::lock::{Geometry, Lock};
 
 const MORE: &str = "\
@@ -52,14 +51,9 @@ impl Create {
             },
             || Lock::unlink(&name),
         )?;
-        if context.out.is_json() {
-            let label = Label::new(context.inner(&name));
-            let result = outcome.word();
-            let document = json!({ "kind": "lock", "name": label.name, "result": result, "slots": self.slots });
-            context.out.json(&document)?;
-        } else {
-            context.out.say(format_args!("{} {name}", outcome.word()));
-        }
-        Ok(Exit::Done)
+        let exit = outcome.print(context, "lock", &name, || {
+            Ok(json!({ "slots": self.slots }))
+        })?;
+        Ok(exit)
     }
 }

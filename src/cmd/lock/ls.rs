@@ -25,11 +25,11 @@ See also: ipc-lock-stat(1), lsipc(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Ls {
     #[command(flatten)]
-    list: ListArgs,
+    list: ListArgs<Locks>,
 }
 
 impl Ls {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        self.list.run::<Locks>(context)
+        self.list.run(context)
     }
 }

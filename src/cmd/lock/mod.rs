@@ -41,6 +41,7 @@ verbs! {
 
 /// The kind of object that this noun is about. A live hold keeps one from
 /// being removed.
+#[derive(Debug)]
 struct Locks;
 
 /// The same, removed with whatever holds it.

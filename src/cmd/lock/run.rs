@@ -92,9 +92,7 @@ impl Run {
             return context.explain_start(&spawn.name(), spawn.exec()?);
         }
         let mut wait = context.wait_for_lock(deadline, &lock, &name);
-        let taken = self
-            .taking
-            .take(&lock, &name, &owner, &mut wait, context.out.is_quiet());
+        let taken = self.taking.take(&lock, &name, &owner, &mut wait, context);
         let acquired = match taken {
             Err(error) => return self.conflict.or_fail(context, error),
             Ok(acquired) => acquired,

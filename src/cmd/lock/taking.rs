@@ -11,7 +11,7 @@ use crate::cmd::options::NewMode;
 use crate::deadline::monotonic_now;
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::Name;
-use crate::output::{stdout_descriptor, tell};
+use crate::output::stdout_descriptor;
 use crate::process::identity::{
     Process, ancestors, is_launcher, is_shell_of_one_command, lineage, prints_elsewhere,
 };
@@ -106,7 +106,7 @@ impl Taking {
         name: &Name,
         owner: &Process,
         wait: &mut Wait,
-        quiet: bool,
+        context: &Context,
     ) -> Result<Acquired> {
         let request = Request {
             owner,
@@ -119,32 +119,31 @@ impl Taking {
             recover: !self.no_recover,
         };
         let start = monotonic_now();
-        let verbose = self.verbose && !quiet;
         let acquired = lock.acquire(&request, wait).map_err(|error| {
-            if verbose && matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) {
-                tell_holders(lock, name);
+            let busy = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+            if self.verbose && busy {
+                remark_holders(lock, name, context);
             }
             error.about(name)
         })?;
-        if verbose {
+        if self.verbose {
             let took = monotonic_now().saturating_sub(start).as_secs_f64();
-            tell(format_args!("ipc: lock: {name}: taken after {took:.6} s"));
+            context.remark(format_args!("{name}: taken after {took:.6} s"));
         }
-        if acquired.recovered && !quiet {
+        if acquired.recovered {
             let from = match acquired.dead_owner {
                 Some(pid) => format!("from dead owner {pid}"),
                 None => "from a hold that was broken".to_owned(),
             };
-            tell(format_args!("ipc: lock: {name}: recovered {from}"));
+            context.remark(format_args!("{name}: recovered {from}"));
         }
         Ok(acquired)
     }
 }
 
-fn tell_holders(lock: &Lock, name: &Name) {
+fn remark_holders(lock: &Lock, name: &Name, context: &Context) {
     for holder in lock.holders().unwrap_or_default() {
-        let held = described(holder.pid);
-        tell(format_args!("ipc: lock: {name}: held by {held}"));
+        context.remark(format_args!("{name}: held by {}", described(holder.pid)));
     }
 }
 
@@ -205,8 +204,8 @@ pub(super) fn holder(named: Option<i32>, lock: &Lock) -> Result<Process> {
 pub(super) fn tell_of_subshell(context: &Context, name: &Name, owner: &Process) {
     if lineage(owner.pid()).is_some_and(|found| found.is_copy) {
         let pid = owner.pid();
-        context.out.say(format_args!(
-            "ipc: lock: {name}: held by the subshell {pid}, and free when that ends"
+        context.remark(format_args!(
+            "{name}: held by the subshell {pid}, and free when that ends"
         ));
     }
 }

@@ -38,8 +38,8 @@ See also: ipc(1), ipc(7), man(1)";
 
 /// Show a page of the manual that is inside the binary
 ///
-/// The page goes through man(1); where that is not installed it is printed as plain
-/// text. --roff prints its source.
+/// On a terminal the page goes through man(1). Elsewhere, and where that is not
+/// installed, it is printed as plain text. --roff prints its source.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Man {
@@ -65,7 +65,8 @@ impl Man {
             return Ok(Exit::Done);
         }
         let page = self.contents(tree)?;
-        if !self.roff {
+        // Elsewhere whether the page arrives is for us to see.
+        if !self.roff && context.out.is_terminal() {
             // Does not come back where there is a viewer.
             view(page)?;
         }

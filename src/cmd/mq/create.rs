@@ -8,11 +8,10 @@ use serde_json::json;
 use super::NewGeometry;
 use crate::cmd::context::Context;
 use crate::cmd::options::Creation;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::exit::Exit;
-use crate::facts::Label;
 use crate::name::Name;
-use crate::object::mq::{Access, Geometry, Queue};
+use crate::object::mq::{Access, Queue};
 
 const MORE: &str = "\
 Examples:
@@ -54,42 +53,18 @@ impl Create {
             || self.check_existing(&name),
             || Queue::unlink(&name),
         )?;
-        if context.out.is_json() {
-            let label = Label::new(context.inner(&name));
-            let present =
-                Queue::open(&name, Access::Look).map_or(geometry, |queue| queue.geometry());
-            context.out.json(&json!({
-                "kind": "mq", "name": label.name, "result": outcome.word(),
+        let exit = outcome.print(context, "mq", &name, || {
+            let present = Queue::open(&name, Access::Look);
+            let present = present.map_or(geometry, |queue| queue.geometry());
+            Ok(json!({
                 "max_messages": present.max_messages, "max_size": present.max_size,
-            }))?;
-        } else {
-            context.out.say(format_args!("{} {name}", outcome.word()));
-        }
-        Ok(Exit::Done)
+            }))
+        })?;
+        Ok(exit)
     }
 
-    /// Only what was asked for must be as it was asked for.
     fn check_existing(&self, name: &Name) -> Result<()> {
         let present = Queue::open(name, Access::Look)?.geometry();
-        let asked = Geometry {
-            max_messages: self
-                .geometry
-                .max_messages
-                .map_or(present.max_messages, |count| count as usize),
-            max_size: self
-                .geometry
-                .max_size
-                .map_or(present.max_size, |size| size.0 as usize),
-        };
-        if asked == present {
-            return Ok(());
-        }
-        let message = format!(
-            "the queue exists with {} messages of {} bytes, not {} of {}",
-            present.max_messages, present.max_size, asked.max_messages, asked.max_size
-        );
-        Err(Error::new(ErrorKind::Exists, message)
-            .about(name)
-            .hint("make another one and ipc mq move the messages there"))
+        self.geometry.require(present, name)
     }
 }

@@ -152,6 +152,7 @@ impl<'a> Delivery<'a> {
         };
         for taken in &self.taken[undelivered..] {
             put_back(
+                "mq recv",
                 self.queue,
                 self.name,
                 taken.priority,

@@ -35,7 +35,7 @@ impl Task<'_> {
         }
         let ending = self.work(amount, &mut wait, &mut failed);
         for Failed { priority, message } in &failed {
-            put_back(self.queue, self.name, *priority, message);
+            put_back("mq recv", self.queue, self.name, *priority, message);
         }
         match ending? {
             Exit::Done if !failed.is_empty() => Ok(Exit::Partly),
@@ -71,7 +71,7 @@ impl Task<'_> {
                     message: message.to_vec(),
                 }),
                 result => {
-                    put_back(self.queue, self.name, priority, message);
+                    put_back("mq recv", self.queue, self.name, priority, message);
                     return result;
                 }
             }

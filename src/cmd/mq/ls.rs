@@ -27,11 +27,11 @@ See also: mq_overview(7), ipc-mq-stat(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Ls {
     #[command(flatten)]
-    list: ListArgs,
+    list: ListArgs<Queues>,
 }
 
 impl Ls {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        self.list.run::<Queues>(context)
+        self.list.run(context)
     }
 }

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::kind::Kind;
 use super::options::NewMode;
 use super::verbs::verbs;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::name::{Name, Scope};
 use crate::object::mq::{Access, Geometry, Queue, QueueInfo};
@@ -17,7 +17,7 @@ use crate::output::table::{Column, MODE, MODIFIED, OWNER, Show};
 use crate::output::tell;
 use crate::process::blocked::Blocked;
 use crate::process::spawn::Spawn;
-use crate::size::Size;
+use crate::size::{Size, counted};
 use crate::survey::scan;
 
 mod amount;
@@ -54,6 +54,7 @@ verbs! {
 }
 
 /// The kind of object that this noun is about.
+#[derive(Debug)]
 struct Queues;
 
 impl Kind for Queues {
@@ -85,7 +86,8 @@ impl Kind for Queues {
 
     fn describe(info: &QueueInfo) -> String {
         let depth = info.messages.zip(info.max_messages);
-        let depth = depth.map(|(now, most)| format!("{now} of {most} messages"));
+        let depth =
+            depth.map(|(now, most)| format!("{now} of {}", counted(most as u64, "message")));
         depth.unwrap_or_else(|| info.status.to_owned())
     }
 }
@@ -104,6 +106,26 @@ struct NewGeometry {
 }
 
 impl NewGeometry {
+    /// Refuses a queue that is there with another geometry: only what was asked
+    /// for must be as it was asked for.
+    fn require(&self, present: Geometry, name: &Name) -> Result<()> {
+        let asked = Geometry {
+            max_messages: self
+                .max_messages
+                .map_or(present.max_messages, |count| count as usize),
+            max_size: self
+                .max_size
+                .map_or(present.max_size, |size| size.0 as usize),
+        };
+        if asked == present {
+            return Ok(());
+        }
+        let message = format!("the queue exists with {present}, not {asked}");
+        Err(Error::new(ErrorKind::Exists, message)
+            .about(name)
+            .hint("make another one and ipc mq move the messages there"))
+    }
+
     /// What was asked for, with defaults for the rest.
     fn complete(&self) -> Geometry {
         let size = self
@@ -117,6 +139,9 @@ impl NewGeometry {
 #[derive(Debug, Clone, Args)]
 struct OrCreate {
     /// Make the queue if it is missing
+    ///
+    /// One that is there must have the geometry that was asked for, if one was: else
+    /// the exit code is 4.
     #[arg(long)]
     create: bool,
 
@@ -140,7 +165,14 @@ impl OrCreate {
                         result => drop(result?),
                     }
                 }
-                result => return result,
+                Err(error) if error.kind() == ErrorKind::Missing => {
+                    return Err(error.hint("ipc mq create NAME, or --create"));
+                }
+                result => {
+                    let queue = result?;
+                    self.geometry.require(queue.geometry(), name)?;
+                    return Ok(queue);
+                }
             }
         }
     }

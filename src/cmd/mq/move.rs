@@ -17,6 +17,7 @@ use crate::facts::Label;
 use crate::name::Name;
 use crate::object::mq::{Access, Queue};
 use crate::process::blocked::Blocked;
+use crate::runtime;
 use crate::wait::Wait;
 
 const MORE: &str = "\
@@ -28,7 +29,10 @@ Examples:
 
 Exit status:
   1    under --try: the other queue is full
+  2    IPC_RUNTIME_DIR is a relative path: nothing was taken
   3    there is no such queue
+  4    under --create: the other queue has another geometry
+  5    the runtime folder is not yours alone: nothing was taken
   6    a message is longer than the other queue takes: it went back
   124  the time is over, the other queue was full
 
@@ -37,7 +41,8 @@ See also: mq_overview(7), ipc-mq-create(1)";
 /// Move messages from one queue to another, with their priorities
 ///
 /// Ends when the first queue is empty. Where the other is full it waits for room.
-/// A message that the other does not take goes back to the tail of its priority.
+/// A message that the other does not take goes back to the tail of its priority. If
+/// it cannot go back it is saved in the runtime folder and the file is named.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Move {
@@ -74,6 +79,7 @@ impl Move {
                     .into(),
             );
         }
+        runtime::require_usable()?;
         let source = Queue::open(&from, Access::Receive)?;
         let destination = self.or_create.open(&to, Access::Send)?;
         let blocked = Blocked::new()?;
@@ -122,7 +128,7 @@ fn transfer(
         };
         let message = &buffer[..length];
         if let Err(error) = destination.send(priority, message, wait) {
-            put_back(source, from, priority, message);
+            put_back("mq move", source, from, priority, message);
             return (moved, Err(error));
         }
     }

@@ -14,8 +14,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::facts::Label;
 use crate::name::Name;
-use crate::object::mq::Length::AtLeast;
-use crate::object::mq::{Access, MAX_PRIORITY, Queue};
+use crate::object::mq::{Access, Length, MAX_PRIORITY, Queue};
+use crate::size::counted;
 use crate::wait::Wait;
 
 const MORE: &str = "\
@@ -30,6 +30,7 @@ Examples:
 Exit status:
   1    under --try: the queue is full
   3    there is no such queue, and --create was not given
+  4    under --create: the queue has another geometry
   6    a message is longer than the queue takes
   124  the time is over
 
@@ -99,15 +100,14 @@ impl Send {
         match result {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 if sent > 0 {
-                    context.out.say(format_args!(
-                        "ipc: mq send: {name}: full after {sent} messages that are sent"
-                    ));
+                    let sent = counted(sent, "message");
+                    context.remark(format_args!("{name}: full after {sent} sent"));
                 }
                 Ok(Exit::No)
             }
             Err(error) if sent > 0 => {
-                Err(anyhow::Error::new(error)
-                    .context(format!("after {sent} messages that are sent")))
+                let sent = counted(sent, "message");
+                Err(anyhow::Error::new(error).context(format!("after {sent} sent")))
             }
             result => Ok(result.map(|()| Exit::Done)?),
         }
@@ -146,8 +146,8 @@ impl Sender<'_> {
         Ok(())
     }
 
-    fn too_long(&self, read: usize) -> Error {
-        self.queue.too_long(AtLeast(read)).about(self.name)
+    fn too_long(&self) -> Error {
+        self.queue.too_long(Length::Longer).about(self.name)
     }
 
     fn send_whole(&mut self, input: &mut dyn Read) -> Result<()> {
@@ -160,7 +160,7 @@ impl Sender<'_> {
             .map_err(|refusal| Error::os(refusal).about("input"))?;
         if message.len() as u64 == most {
             // The rest may never end, so it is not counted.
-            return Err(self.too_long(message.len()));
+            return Err(self.too_long());
         }
         self.send(&message)
     }
@@ -188,7 +188,7 @@ impl Sender<'_> {
             buffer.copy_within(start..end, 0);
             filled = end - start;
             if filled == buffer.len() {
-                return Err(self.too_long(filled));
+                return Err(self.too_long());
             }
         }
     }

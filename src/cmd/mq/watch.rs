@@ -45,6 +45,9 @@ See also: mq_overview(7), mq_notify(3), ipc-mq-wait(1), ipc-mq-recv(1)";
 /// message that comes to the empty queue: it should take all there are, since none
 /// is told of while others lie before it. The registration is renewed before the
 /// queue is looked at, so that no message is missed. The name is in IPC_MQ_NAME.
+///
+/// The time of --timeout counts from the start and ends the wait for a message. It
+/// does not end a command that runs: that runs to its end, and then the time is over.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Watch {

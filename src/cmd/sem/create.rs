@@ -8,7 +8,6 @@ use serde_json::json;
 use crate::cmd::context::Context;
 use crate::cmd::options::Creation;
 use crate::exit::Exit;
-use crate::facts::Label;
 use crate::object::sem::{MAX_VALUE, Semaphore, peek};
 
 const MORE: &str = "\
@@ -54,15 +53,9 @@ impl Create {
             || peek(&name).map(drop),
             || Semaphore::unlink(&name),
         )?;
-        if context.out.is_json() {
-            let label = Label::new(context.inner(&name));
-            let value = peek(&name).ok();
-            context.out.json(&json!({
-                "kind": "sem", "name": label.name, "result": outcome.word(), "value": value,
-            }))?;
-        } else {
-            context.out.say(format_args!("{} {name}", outcome.word()));
-        }
-        Ok(Exit::Done)
+        let exit = outcome.print(context, "sem", &name, || {
+            Ok(json!({ "value": peek(&name).ok() }))
+        })?;
+        Ok(exit)
     }
 }

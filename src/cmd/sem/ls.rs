@@ -26,11 +26,11 @@ See also: sem_overview(7), ipc-sem-stat(1), lsipc(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Ls {
     #[command(flatten)]
-    list: ListArgs,
+    list: ListArgs<Semaphores>,
 }
 
 impl Ls {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        self.list.run::<Semaphores>(context)
+        self.list.run(context)
     }
 }

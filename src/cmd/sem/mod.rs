@@ -34,6 +34,7 @@ verbs! {
 }
 
 /// The kind of object that this noun is about.
+#[derive(Debug)]
 struct Semaphores;
 
 impl Kind for Semaphores {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde_json::json;
 
 use crate::backing::Access;
@@ -37,6 +37,7 @@ See also: shm_overview(7), shm_open(3), ipc-shm-write(1)";
 /// is an error here and not a crash of a program that touches it later.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
+#[command(group = ArgGroup::new("contents").args(["size", "from"]).required(true))]
 pub(crate) struct Create {
     /// Name of the new segment
     #[arg(value_name = "NAME")]
@@ -44,7 +45,6 @@ pub(crate) struct Create {
 
     /// Bytes: 4096, 4K, 1MiB (of 1024), 1MB (of 1000)
     #[arg(long, short, value_name = "SIZE", value_parser = str::parse::<Size>)]
-    #[arg(required_unless_present = "from", conflicts_with = "from")]
     size: Option<Size>,
 
     /// Fill it with the bytes of FILE, - for standard input; its size is theirs
@@ -69,19 +69,14 @@ impl Create {
             || self.check_existing(&name),
             || Segment::unlink(&name),
         )?;
-        if context.out.is_json() {
-            let label = crate::facts::Label::new(context.inner(&name));
+        let exit = outcome.print(context, "shm", &name, || {
             let size = match (outcome, &draft) {
                 (Outcome::Created | Outcome::Replaced, Some(draft)) => draft.size()?,
                 _ => Segment::open(&name, Access::Read)?.size()?,
             };
-            context.out.json(&json!({
-                "kind": "shm", "name": label.name, "result": outcome.word(), "size": size,
-            }))?;
-        } else {
-            context.out.say(format_args!("{} {name}", outcome.word()));
-        }
-        Ok(Exit::Done)
+            Ok(json!({ "size": size }))
+        })?;
+        Ok(exit)
     }
 
     fn create(&self, name: &Name, draft: &mut Option<Draft>) -> Result<()> {

@@ -26,11 +26,11 @@ See also: shm_overview(7), ipc-shm-stat(1), lsipc(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Ls {
     #[command(flatten)]
-    list: ListArgs,
+    list: ListArgs<Segments>,
 }
 
 impl Ls {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        self.list.run::<Segments>(context)
+        self.list.run(context)
     }
 }

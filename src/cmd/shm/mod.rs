@@ -32,6 +32,7 @@ verbs! {
 }
 
 /// The kind of object that this noun is about.
+#[derive(Debug)]
 struct Segments;
 
 impl Kind for Segments {

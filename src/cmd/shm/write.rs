@@ -12,7 +12,7 @@ use crate::backing::Access;
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::cmd::options::{NewMode, Source};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::facts::Label;
 use crate::name::Name;
@@ -29,6 +29,7 @@ Examples:
       Keeps one line in a segment that is made when it is missing.
 
 Exit status:
+  2  the input is the segment itself
   3  there is no such segment, and --create was not given
   6  the bytes do not fit, or there is no space
 
@@ -103,6 +104,7 @@ impl Write {
                     return Ok((written, false));
                 }
                 (Ok(segment), None) => {
+                    self.require_other_input(name, &segment)?;
                     let mut source = self.source.open(&self.data)?;
                     return Ok((self.put(name, &segment, &mut source)?, false));
                 }
@@ -122,6 +124,18 @@ impl Write {
                 Ok(()) => return Ok((draft.size()?.saturating_sub(start), true)),
             }
         }
+    }
+
+    /// Refuses to read what it writes: there would be no end of it.
+    fn require_other_input(&self, name: &Name, segment: &Segment) -> Result<()> {
+        let (device, inode) = segment.identity()?;
+        if self.source.is_file(&self.data, device, inode) {
+            let message = "the input is the segment itself";
+            return Err(Error::new(ErrorKind::Usage, message)
+                .about(name)
+                .hint("ipc shm read NAME > COPY, and write from COPY"));
+        }
+        Ok(())
     }
 
     fn put(&self, name: &Name, segment: &Segment, source: &mut dyn Read) -> Result<u64> {

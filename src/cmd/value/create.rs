@@ -11,7 +11,6 @@ use crate::cmd::element::{NewType, TYPES};
 use crate::cmd::options::Creation;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::facts::Label;
 use crate::shared::array::{Array, Contents, Family};
 use crate::wait::Wait;
 
@@ -67,17 +66,11 @@ impl Create {
             || Array::unlink_either(&name),
         )?;
         self.kind.explain(context);
-        if context.out.is_json() {
-            let label = Label::new(context.inner(&name));
+        let exit = outcome.print(context, "value", &name, || {
             let value = Array::open(&name, Family::Value, Access::Read)
                 .and_then(|array| array.get(0, &mut Wait::until(Deadline::Now)));
-            context.out.json(&json!({
-                "kind": "value", "name": label.name, "result": outcome.word(),
-                "type": element.to_string(), "value": value.ok(),
-            }))?;
-        } else {
-            context.out.say(format_args!("{} {name}", outcome.word()));
-        }
-        Ok(Exit::Done)
+            Ok(json!({ "type": element.to_string(), "value": value.ok() }))
+        })?;
+        Ok(exit)
     }
 }

@@ -27,11 +27,11 @@ See also: ipc-value-stat(1), ipc-shm-ls(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Ls {
     #[command(flatten)]
-    list: ListArgs,
+    list: ListArgs<Values>,
 }
 
 impl Ls {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        self.list.run::<Values>(context)
+        self.list.run(context)
     }
 }

@@ -51,6 +51,7 @@ verbs! {
 }
 
 /// The kind of object that this noun is about.
+#[derive(Debug)]
 struct Values;
 
 impl Kind for Values {

@@ -1,12 +1,13 @@
 //! The limits of queues, and why a queue was refused.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Display, Formatter, Write as _};
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::geteuid;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::size::counted;
 
 /// Highest priority of a message.
 pub const MAX_PRIORITY: u32 = 32_767;
@@ -22,6 +23,14 @@ pub struct Geometry {
     pub max_messages: usize,
     /// Bytes that fit into one message.
     pub max_size: usize,
+}
+
+/// As `10 messages of 8192 bytes`.
+impl Display for Geometry {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let messages = counted(self.max_messages as u64, "message");
+        write!(f, "{messages} of {}", counted(self.max_size as u64, "byte"))
+    }
 }
 
 impl Geometry {
@@ -97,10 +106,7 @@ fn beyond_sysctl(refusal: Error, geometry: Geometry) -> Error {
         let _ = write!(raise, "{and}echo {asked} > {}", file(limit));
     }
     if message.is_empty() {
-        return refusal.saying(format!(
-            "{} messages of {} bytes are refused",
-            geometry.max_messages, geometry.max_size
-        ));
+        return refusal.saying(format!("{geometry}: the kernel refuses that"));
     }
     refusal
         .meaning(ErrorKind::Limit)

@@ -5,6 +5,7 @@
 //! it has a message in hand come in only during the sleep.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -15,11 +16,12 @@ use posixmq::{OpenOptions, PosixMq};
 use crate::deadline::monotonic_now;
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::Name;
-use crate::size::Mode;
+use crate::size::{Mode, counted};
 use crate::sys::mq as sys;
 use crate::wait::{RECHECK, Wait};
 
 mod limits;
+pub mod mounted;
 mod status;
 
 pub use limits::{Geometry, MAX_PRIORITY};
@@ -50,8 +52,8 @@ pub enum Woken {
 pub enum Length {
     /// This many bytes.
     Exactly(usize),
-    /// This many were read, and there were more to come.
-    AtLeast(usize),
+    /// More than fit: how many is not known.
+    Longer,
 }
 
 /// An open message queue.
@@ -111,7 +113,7 @@ impl Queue {
                 result => result,
             },
         };
-        let queue = opened.map_err(|error| missing(error).about(name))?;
+        let queue = opened.map_err(|error| explained(error, name).about(name))?;
         let found = queue
             .attributes()
             .map_err(|refusal| Error::os(refusal).about(name))?;
@@ -127,8 +129,17 @@ impl Queue {
     /// # Errors
     /// [`ErrorKind::Missing`], [`ErrorKind::Denied`]. See mq_unlink(3).
     pub fn unlink(name: &Name) -> Result<()> {
-        posixmq::remove_queue(name.as_bytes())
-            .map_err(|refusal| missing(Error::os(refusal)).about(name))
+        posixmq::remove_queue(name.as_bytes()).map_err(|refusal| {
+            let error = explained(Error::os(refusal), name);
+            let owner = mounted::look(name).filter(|_| error.kind() == ErrorKind::Denied);
+            match owner.map(|found| found.uid()) {
+                Some(uid) => {
+                    error.saying(format!("permission denied: only user {uid} may remove it"))
+                }
+                None => error,
+            }
+            .about(name)
+        })
     }
 
     /// How many messages of which size the queue takes.
@@ -278,15 +289,19 @@ impl Queue {
 
     /// The error for a message of this length, which the queue can never take.
     pub fn too_long(&self, length: Length) -> Error {
-        let length = match length {
-            Length::Exactly(bytes) => format!("{bytes} bytes"),
-            Length::AtLeast(bytes) => format!("{bytes} bytes or more"),
+        let most = self.geometry.max_size as u64;
+        let message = match length {
+            Length::Exactly(bytes) => {
+                let bytes = counted(bytes as u64, "byte");
+                format!("message is {bytes}, the queue takes {most}")
+            }
+            Length::Longer => {
+                let most = counted(most, "byte");
+                format!("message is longer than {most}, which is what the queue takes")
+            }
         };
         Error::os(Errno::EMSGSIZE)
-            .saying(format!(
-                "message is {length}, the queue takes {}",
-                self.geometry.max_size
-            ))
+            .saying(message)
             .hint("ipc mq create NAME --max-size BYTES makes a queue for longer ones")
     }
 }
@@ -305,11 +320,21 @@ fn open_with(mut options: OpenOptions, name: &Name) -> Result<PosixMq> {
         .map_err(Error::os)
 }
 
-fn missing(error: Error) -> Error {
+/// A refusal to open or remove, in words about queues.
+fn explained(error: Error, name: &Name) -> Error {
     match error.kind() {
         ErrorKind::Missing => error
             .saying("no such queue")
-            .hint("ipc mq create NAME, or --create"),
+            .hint("ipc mq ls shows what there is"),
+        // Its descriptor alone tells whose it is, or a mounted file system.
+        ErrorKind::Denied => match mounted::look(name) {
+            Some(found) => error.saying(format!(
+                "permission denied: it belongs to user {} and has mode {:04o}",
+                found.uid(),
+                found.mode() & 0o7777
+            )),
+            None => error,
+        },
         _ => error,
     }
 }

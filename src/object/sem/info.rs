@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{layout, missing, path};
+use super::{layout, missing, one_name, path};
 use crate::backing::{self, Access};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Described, Facts, Label};
@@ -67,9 +67,14 @@ impl SemaphoreInfo {
 /// # Errors
 /// [`ErrorKind::Missing`], [`ErrorKind::Denied`], [`ErrorKind::Broken`].
 pub fn peek(name: &Name) -> Result<u32> {
-    word_at(&path(name))
-        .map(layout::value_of)
-        .map_err(|error| missing(error).about(name))
+    let value = || {
+        let (file, found) = backing::open_and_look(&path(name), Access::Read)?;
+        let word = layout::read(&file, &found)?;
+        // As those refuse it who take and give.
+        one_name(&file, &found)?;
+        Ok(layout::value_of(word))
+    };
+    value().map_err(|error: Error| missing(error).about(name))
 }
 
 fn word_at(path: &Path) -> Result<u64> {

@@ -95,8 +95,7 @@ impl Semaphore {
         let (file, found) = backing::open_and_look(&path, Access::Write).map_err(about)?;
         layout::read(&file, &found).map_err(about)?;
         one_name(&file, &found).map_err(about)?;
-        let line = format!("ipc: sem: {name}: the file was cut while in use (SIGBUS)\n");
-        fault::arm(line, Exit::Broken.code()).map_err(Error::os)?;
+        fault::arm(name, Exit::Broken.code()).map_err(Error::os)?;
         let mapping = Mapping::new(&file, SIZE)
             .map_err(Error::os)
             .map_err(about)?;

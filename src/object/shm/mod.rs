@@ -124,6 +124,15 @@ impl Segment {
             .map_err(Error::os)
     }
 
+    /// Device and inode, which no other object has while this one is open.
+    ///
+    /// # Errors
+    /// None in practice, fstat(2).
+    pub fn identity(&self) -> Result<(u64, u64)> {
+        let found = self.file.metadata().map_err(Error::os)?;
+        Ok((found.dev(), found.ino()))
+    }
+
     /// Reads at least one and at most `buffer.len()` bytes at `offset`.
     ///
     /// # Errors
@@ -157,7 +166,14 @@ impl Segment {
             let length = fill_chunk(source, &mut chunk)?;
             let next = at.saturating_add(length as u64);
             if end == End::Fixed && next > size {
-                return Err(does_not_fit(size, offset, next - offset, at - offset));
+                let is_all = length < CHUNK;
+                return Err(does_not_fit(
+                    size,
+                    offset,
+                    next - offset,
+                    is_all,
+                    at - offset,
+                ));
             }
             if length == 0 {
                 break;

@@ -4,6 +4,7 @@ use nix::errno::Errno;
 
 use crate::backing;
 use crate::error::{Error, ErrorKind};
+use crate::size::counted;
 
 pub(super) fn empty(what: &str) -> Error {
     Error::new(
@@ -39,15 +40,23 @@ pub(super) fn unwritten(refusal: std::io::Error, needed: u64) -> Error {
     }
 }
 
-pub(super) fn does_not_fit(size: u64, offset: u64, given: u64, written: u64) -> Error {
+pub(super) fn does_not_fit(
+    size: u64,
+    offset: u64,
+    given: u64,
+    is_all: bool,
+    written: u64,
+) -> Error {
     let so_far = if written > 0 {
         format!("; {written} are written")
     } else {
         String::new()
     };
+    let least = if is_all { "" } else { "at least " };
     Error::os(Errno::EFBIG)
         .saying(format!(
-            "{given} bytes or more at offset {offset} do not fit, the segment has {size}{so_far}"
+            "{least}{} at offset {offset} do not fit, the segment has {size}{so_far}",
+            counted(given, "byte")
         ))
         .hint("--grow moves the end out, --truncate puts it where the data ends")
 }

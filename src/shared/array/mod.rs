@@ -172,8 +172,7 @@ impl Array {
         let start = start_of(&file, found.len())?;
         let header = header_within(&file, &start, found.len())?;
         let trailer = trailer::place(&file, &start, &header, found.len())?;
-        let line = format!("ipc: {name}: the file was cut while in use (SIGBUS)\n");
-        fault::arm(line, Exit::Broken.code()).map_err(Error::os)?;
+        fault::arm(name, Exit::Broken.code()).map_err(Error::os)?;
         let length = trailer.map_or(header.end(), |at| at + trailer::SIZE);
         let writable = access == Access::Write;
         let mapping = if writable {

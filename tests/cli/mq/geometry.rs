@@ -1,7 +1,8 @@
 //! How queues come to be: sizes, modes, scopes, and those that exist already.
 
 use super::{depth, drain, send};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Invocation, Sandbox, skip};
+use crate::shm_owners::as_nobody;
 
 #[track_caller]
 fn look(sb: &Sandbox, queue: &str) -> serde_json::Value {
@@ -77,7 +78,7 @@ fn an_existing_queue_is_refused_taken_or_replaced() {
     create("open", "4").code(0).stderr("opened /q\n");
     create("open", "3")
         .code(4)
-        .stderr_has("/q: the queue exists with 4 messages of 64 bytes, not 3 of 64");
+        .stderr_has("/q: the queue exists with 4 messages of 64 bytes, not 3 messages of 64 bytes");
     assert_eq!(depth(&sb, "q"), 1);
     create("replace", "3").code(0).stderr("replaced /q\n");
     assert_eq!(depth(&sb, "q"), 0);
@@ -241,4 +242,100 @@ fn the_longest_name_counts_its_scope() {
         .run()
         .code(2)
         .stderr_has("a name has at most 240 bytes, this one has 241");
+}
+
+#[test]
+fn create_of_a_verb_refuses_a_queue_of_another_geometry() {
+    let sb = Sandbox::new();
+    sb.queue("q");
+    sb.queue("other");
+    let verbs: [&[&str]; 3] = [
+        &["mq", "send", "q", "lost"],
+        &["mq", "recv", "q", "--drain"],
+        &["mq", "move", "other", "q"],
+    ];
+    for verb in verbs {
+        let run = |geometry: &[&str]| {
+            let words = [verb, &["--create"], geometry].concat();
+            sb.ipc(words).run()
+        };
+        for geometry in [["--max-messages", "3"], ["--max-size", "65"]] {
+            let refused = run(&geometry);
+            refused.code(4).stdout("");
+            refused.stderr_has("the queue exists with 4 messages of 64 bytes, not ");
+        }
+        // Nothing, or the same, is asked for.
+        run(&["--max-messages", "4", "--max-size", "64"]).ok();
+        run(&[]).ok();
+    }
+}
+
+#[test]
+fn one_message_is_not_called_messages() {
+    let sb = Sandbox::new();
+    let words = [
+        "-q",
+        "mq",
+        "create",
+        "q",
+        "--max-messages",
+        "1",
+        "--max-size",
+        "1",
+    ];
+    sb.ipc(words).run().ok();
+    sb.ipc([
+        "mq",
+        "create",
+        "q",
+        "--if-exists",
+        "open",
+        "--max-size",
+        "2",
+    ])
+    .run()
+    .code(4)
+    .stderr_has("exists with 1 message of 1 byte, not 1 message of 2 bytes");
+    sb.ipc(["mq", "send", "q", "a", "b", "--try"])
+        .run()
+        .code(1)
+        .stderr("ipc: mq send: /q: full after 1 message sent\n");
+}
+
+#[test]
+fn a_queue_of_another_user_names_owner_and_mode() {
+    let sb = Sandbox::new();
+    sb.queue("q");
+    let mounted = sb.folder().join("mounted");
+    std::fs::create_dir(&mounted).unwrap();
+    // A mount that nobody else sees, and that goes away with its process.
+    let seen = |run: Invocation<'_>| {
+        let command = run.into_command();
+        let mut words = vec!["-m".as_ref(), "sh".as_ref(), "-c".as_ref()];
+        words.push("mount -t mqueue none \"$0\" || exit 99; exec \"$@\"".as_ref());
+        words.extend([mounted.as_os_str(), command.get_program()]);
+        words.extend(command.get_args());
+        sb.program("unshare", words)
+            .env("IPC_RUNTIME_DIR", "/dev/shm/none-of-mine")
+            .run()
+    };
+    let owner = "permission denied: it belongs to user 0 and has mode 0600 (EACCES)\n";
+    for words in [
+        &["mq", "send", "q", "x"][..],
+        &["mq", "recv", "q"],
+        &["mq", "full", "q"],
+    ] {
+        let Some(run) = as_nobody(&sb, words) else {
+            return;
+        };
+        let run = seen(run);
+        if matches!(run.status.code(), Some(1 | 99)) {
+            skip("no mqueue file system can be mounted here");
+            return;
+        }
+        run.code(5)
+            .stderr(&format!("ipc: mq {}: /q: {owner}", words[1]));
+    }
+    let removal = seen(as_nobody(&sb, &["mq", "rm", "q"]).unwrap());
+    removal.code(5).stderr_has("only user 0 may remove it");
 }

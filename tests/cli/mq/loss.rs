@@ -36,6 +36,20 @@ fn wait_until_stuck(child: &Child, reader: &PipeReader) {
     });
 }
 
+/// Stops a process, and waits until it has stopped.
+fn stop(child: &Child) {
+    // SAFETY: the child is not reaped yet, so the pid is its own.
+    unsafe { libc::kill(child.id() as i32, libc::SIGSTOP) };
+    until("the process to stop", || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id()));
+        stat.is_ok_and(|stat| {
+            stat.rsplit(") ")
+                .next()
+                .is_some_and(|rest| rest.starts_with('T'))
+        })
+    });
+}
+
 #[test]
 fn a_closed_standard_output_refuses_before_a_message_is_taken() {
     let sb = Sandbox::new();
@@ -225,67 +239,6 @@ fn a_message_that_cannot_go_back_is_saved_and_its_file_is_named() {
 }
 
 #[test]
-fn a_failed_command_whose_place_was_taken_has_its_message_saved() {
-    let sb = Sandbox::new();
-    super::full_queue(&sb, "q");
-    let script = "ipc mq send q new; exit 3";
-    let failed = sb
-        .ipc(["mq", "recv", "q", "--exec", "sh", "-c", script])
-        .env("IPC_RUNTIME_DIR", sb.folder().join("run"))
-        .run();
-    let text = String::from_utf8(failed.code(3).stderr.clone()).unwrap();
-    let (said, path) = text.trim_end().split_once(" is saved in ").unwrap();
-    assert!(said.starts_with("ipc: mq: /"), "{said}");
-    assert!(
-        said.ends_with("a message of priority 0 could not go back and"),
-        "{said}"
-    );
-    assert_eq!(std::fs::read(path).unwrap(), b"f1");
-    assert_eq!(saved(&sb), [b"f1"]);
-    assert_eq!(drain(&sb, "q"), ["f2", "f3", "f4", "new"]);
-}
-
-#[test]
-fn a_message_whose_queue_was_removed_meanwhile_is_saved() {
-    let sb = Sandbox::new();
-    sb.queue("q");
-    send(&sb, "q", &["in hand", "gone with the queue"]);
-    sb.ipc([
-        "mq",
-        "recv",
-        "q",
-        "--exec",
-        "sh",
-        "-c",
-        "ipc mq rm q; exit 3",
-    ])
-    .run()
-    .code(3)
-    .stderr_has("could not go back and is saved in ");
-    assert_eq!(saved(&sb), [b"in hand"]);
-}
-
-#[test]
-fn a_message_that_cannot_even_be_saved_is_shown_escaped() {
-    let sb = Sandbox::new();
-    sb.queue("q");
-    send(&sb, "q", &["two\nlines\x1b", "f2", "f3", "f4"]);
-    sb.ipc([
-        "mq",
-        "recv",
-        "q",
-        "--exec",
-        "sh",
-        "-c",
-        "ipc mq send q new; exit 3",
-    ])
-    .env("IPC_RUNTIME_DIR", "/proc/no/such/folder")
-    .run()
-    .code(3)
-    .stderr_has("it was: two\\nlines\\x1b");
-}
-
-#[test]
 fn a_thousand_messages_in_flight_are_all_accounted_for_when_the_reader_dies() {
     let sb = Sandbox::new();
     sb.queue("q");
@@ -302,11 +255,17 @@ fn a_thousand_messages_in_flight_are_all_accounted_for_when_the_reader_dies() {
         let mut line = String::new();
         delivered += reader.read_line(&mut line).unwrap();
     }
+    // A short read leaves the start of a line there.
+    delivered += reader.buffer().len();
     let reader = reader.into_inner();
     wait_until_stuck(&child, &reader);
+    // It may just be waking up to write more: nothing moves while it is counted.
+    stop(&child);
     // What lies in the pipe has been delivered, whether it is read or not.
     delivered += unread(&reader);
     drop(reader);
+    // SAFETY: the child is not reaped yet, so the pid is its own.
+    unsafe { libc::kill(child.id() as i32, libc::SIGCONT) };
     assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGPIPE));
     let mut rest = Vec::new();
     while delivered / 41 + rest.len() + saved(&sb).len() < 1000 {

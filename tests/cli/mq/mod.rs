@@ -2,6 +2,7 @@
 
 use crate::sandbox::{Running, Sandbox};
 
+mod command;
 mod exec;
 mod follow;
 mod geometry;
@@ -12,6 +13,7 @@ mod loss;
 mod moments;
 mod payload;
 mod records;
+mod rescue;
 mod signals;
 mod transfer;
 mod verbs;

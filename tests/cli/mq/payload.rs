@@ -212,16 +212,16 @@ fn where_several_are_sent_and_one_fails_those_before_it_are_counted() {
     sb.ipc(["mq", "send", "q", "a", "b", &long, "c"])
         .run()
         .code(6)
-        .stderr_has("ipc: mq send: after 2 messages that are sent: /q: message is 65 bytes");
+        .stderr_has("ipc: mq send: after 2 messages sent: /q: message is 65 bytes");
     sb.ipc(["mq", "send", "q", "c", "d", "e", "-t", "10ms"])
         .run()
         .code(124)
-        .stderr("ipc: mq send: after 2 messages that are sent: /q: timed out\n");
+        .stderr("ipc: mq send: after 2 messages sent: /q: timed out\n");
     sb.ipc(["mq", "recv", "q"]).run().ok();
     sb.ipc(["mq", "send", "q", "e", "f", "--try"])
         .run()
         .code(1)
-        .stderr("ipc: mq send: /q: full after 1 messages that are sent\n");
+        .stderr("ipc: mq send: /q: full after 1 message sent\n");
     assert_eq!(drain(&sb, "q"), ["b", "c", "d", "e"]);
 }
 

@@ -122,7 +122,7 @@ fn a_record_longer_than_the_queue_takes_stops_after_those_before_it() {
         .run()
         .code(6)
         .stderr_has(
-            "ipc: mq send: after 2 messages that are sent: /q: \
+            "ipc: mq send: after 2 messages sent: /q: \
          message is 65 bytes, the queue takes 64 (EMSGSIZE)",
         );
     assert_eq!(drain(&sb, "q"), ["a", "b"]);
@@ -137,7 +137,7 @@ fn a_record_longer_than_the_buffer_is_refused_as_well() {
         .stdin(input)
         .run()
         .code(6)
-        .stderr_has("after 1 messages that are sent: /q: message is ");
+        .stderr_has("after 1 message sent: /q: message is ");
     assert_eq!(drain(&sb, "q"), ["a"]);
 }
 

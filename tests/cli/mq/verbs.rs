@@ -81,8 +81,15 @@ fn every_verb_exits_3_without_the_queue() {
         &["mq", "stat", "q"],
         &["mq", "rm", "q"],
     ] {
+        // Only a verb that can make it says how.
+        let hint = match arguments {
+            ["mq", "send" | "recv", ..] | ["mq", "move", "there", ..] => {
+                "ipc mq create NAME, or --create"
+            }
+            _ => "ipc mq ls shows what there is",
+        };
         sb.ipc(arguments).run().code(3).stdout("").stderr(&format!(
-            "ipc: mq {}: /q: no such queue (ENOENT)\nhint: ipc mq create NAME, or --create\n",
+            "ipc: mq {}: /q: no such queue (ENOENT)\nhint: {hint}\n",
             arguments[1]
         ));
     }
@@ -135,6 +142,10 @@ fn a_missing_command_after_exec_is_refused_before_a_message_is_taken() {
     sb.queue("q");
     send(&sb, "q", &["first", "second"]);
     sb.ipc(["mq", "recv", "q", "--exec"])
+        .run()
+        .code(2)
+        .stderr_has("a value is required for '--exec <CMD>...'");
+    sb.ipc(["mq", "recv", "q", "--exec", "--"])
         .run()
         .code(2)
         .stderr("ipc: mq recv: --exec needs a command to run\nhint: --exec -- CMD ARGUMENT…\n");
@@ -241,7 +252,7 @@ fn a_message_longer_than_the_queue_takes_exits_6_with_both_numbers() {
     sb.queue("q");
     let hint = "hint: ipc mq create NAME --max-size BYTES makes a queue for longer ones\n";
     let exact = "ipc: mq send: /q: message is 65 bytes, the queue takes 64 (EMSGSIZE)\n";
-    let least = "ipc: mq send: /q: message is 65 bytes or more, the queue takes 64 (EMSGSIZE)\n";
+    let least = "ipc: mq send: /q: message is longer than 64 bytes, which is what the queue takes (EMSGSIZE)\n";
     let long = "x".repeat(65);
     sb.ipc(["mq", "send", "q", &long])
         .run()
@@ -270,7 +281,7 @@ fn input_that_never_ends_is_refused_and_not_read_for_ever() {
         sb.sh(&format!("exec ipc mq send q {form} < /dev/zero"))
             .run()
             .code(6)
-            .stderr_has("bytes or more, the queue takes 64 (EMSGSIZE)");
+            .stderr_has("longer than 64 bytes, which is what the queue takes (EMSGSIZE)");
     }
     assert_eq!(depth(&sb, "q"), 0);
 }
@@ -282,8 +293,12 @@ fn a_file_that_cannot_be_read_sends_nothing() {
     let missing = sb.folder().join("missing");
     sb.ipc(["mq", "send", "q", "-f", missing.to_str().unwrap()])
         .run()
-        .code(3)
-        .stdout("");
+        .code(6)
+        .stdout("")
+        .stderr(&format!(
+            "ipc: mq send: input file {}: no such file or directory (ENOENT)\n",
+            missing.display()
+        ));
     sb.sh("exec ipc mq send q <&-")
         .run()
         .code(6)
