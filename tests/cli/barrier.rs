@@ -96,6 +96,45 @@ fn a_killed_member_breaks_the_generation_for_the_others() {
     }
 }
 
+/// Arrives, is seen waiting, and is killed with nobody there to notice.
+fn fall(sb: &Sandbox, parties: &str, before: u64) {
+    let mut member = member(sb, parties);
+    wait_for_arrivals(sb, before + 1);
+    member.signal(SIGKILL);
+    member.wait();
+}
+
+#[test]
+fn nobody_goes_on_with_a_member_that_died_alone_50_times() {
+    let sb = Sandbox::new();
+    for round in 0..50 {
+        fall(&sb, "2", 0);
+        let status = sb.ipc(["barrier", "status", "b", "--json"]).run().json();
+        assert!(status["fallen"].is_u64(), "{status}");
+        // Finds the dead one at once, and is not the last one any more.
+        sb.ipc(["barrier", "wait", "b", "--try"]).run().code(1);
+        let one = member(&sb, "2");
+        wait_for_arrivals(&sb, 1);
+        let two = member(&sb, "2").finish();
+        assert!(two.0.success(), "round {round}: {}", two.2);
+        assert!(one.finish().0.success(), "round {round}");
+    }
+}
+
+#[test]
+fn a_stopped_member_does_not_go_on_with_one_that_died() {
+    let sb = Sandbox::new();
+    let mut stopped = member(&sb, "3");
+    wait_for_arrivals(&sb, 1);
+    stopped.signal(libc::SIGSTOP);
+    fall(&sb, "3", 1);
+    sb.ipc(["barrier", "wait", "b", "-t", "50ms"])
+        .run()
+        .code(124);
+    stopped.signal(libc::SIGCONT);
+    assert_eq!(stopped.finish().0.code(), Some(7));
+}
+
 #[test]
 fn the_death_of_a_members_parent_breaks_it_too() {
     let sb = Sandbox::new();

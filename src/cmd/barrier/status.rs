@@ -40,12 +40,13 @@ impl Status {
         let name = context.name(&self.name)?;
         let barrier = Barrier::look(&name)?;
         let (arrived, generation) = barrier.arrived();
+        let fallen = barrier.fallen();
         let members = barrier.members().map_err(|error| error.about(&name))?;
         if context.out.is_json() {
             let label = Label::new(context.inner(&name));
             context.out.json(&json!({
                 "name": label.name, "parties": barrier.parties(), "arrived": arrived,
-                "generation": generation, "members": members,
+                "generation": generation, "members": members, "fallen": fallen,
             }))?;
             return Ok(Exit::Done);
         }
@@ -60,6 +61,10 @@ impl Status {
                 member.pid,
                 escaped(command.as_bytes())
             ))?;
+        }
+        if let Some(pid) = fallen {
+            let what = "died while it waited: the next wait starts a new generation";
+            context.out.line(format_args!("member {pid} {what}"))?;
         }
         Ok(Exit::Done)
     }

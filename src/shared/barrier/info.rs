@@ -41,6 +41,13 @@ pub struct BarrierInfo {
 }
 
 impl Barrier {
+    /// A member that died while it waited, or whose parent did: nobody goes on
+    /// with it, and the next arrival starts a new generation.
+    pub fn fallen(&self) -> Option<u32> {
+        self.page.require_this_namespace().ok()?;
+        self.dead_member(self.state().generation(), None)
+    }
+
     /// The processes that wait now, by number.
     ///
     /// # Errors

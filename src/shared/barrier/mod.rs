@@ -172,6 +172,11 @@ impl Barrier {
             if state.generation() != place.generation {
                 return Ok(None);
             }
+            // Who died while it waited does not go on, so nobody goes on with it.
+            if self.dead_member(place.generation, Some(place)).is_some() {
+                self.end(state, true);
+                continue;
+            }
             let passed = Passed {
                 index: state.arrived(),
                 generation: state.generation(),
@@ -208,7 +213,7 @@ impl Barrier {
                 Fate::Broken => return Err(broken("another member died, gave up or reset it")),
                 Fate::Open => {}
             }
-            if let Some(dead) = self.dead_member(passed.generation) {
+            if let Some(dead) = self.dead_member(passed.generation, None) {
                 if self.end(state, true) {
                     return Err(broken(&format!("process {dead}, a member, died")));
                 }
@@ -242,18 +247,20 @@ impl Barrier {
         }
     }
 
-    /// A member of the generation that has died, or whose parent has.
+    /// A member of the generation that has died, or whose parent has, but for
+    /// the one in the place `except`.
     ///
     /// One that cannot be judged for want of descriptors is judged at the next
     /// look: whoever has arrived must not leave with an error of its own, since
     /// the others count on it.
-    fn dead_member(&self, generation: u64) -> Option<u32> {
+    fn dead_member(&self, generation: u64, except: Option<&Place>) -> Option<u32> {
         let is_dead = |word, pid| matches!(judge(word, pid), Ok(Verdict::Dead));
         for index in self.places() {
             let word = self.member(index);
             let Some(pid) = word.owner() else { continue };
             let side = self.side(index);
-            if side.generation != generation {
+            let is_excepted = except.is_some_and(|place| place.index == index);
+            if side.generation != generation || is_excepted {
                 continue;
             }
             if is_dead(word, pid) {
@@ -296,10 +303,7 @@ impl Barrier {
                         generation: state.generation(),
                         parent,
                     };
-                    let Ok(_) = self
-                        .page
-                        .word(SIDES + 8 * index)
-                        .update(|_| Ok::<u64, Infallible>(side.bits()));
+                    self.note(index, side);
                     return Ok(Place {
                         index,
                         word: mine,
@@ -323,6 +327,8 @@ impl Barrier {
     }
 
     fn leave(&self, place: &Place) {
+        // Whoever takes the place next has it a moment before it has said this.
+        self.note(place.index, Side::NOBODY);
         self.exchange_at(
             MEMBERS + 8 * place.index,
             place.word.0,
@@ -366,6 +372,13 @@ impl Barrier {
 
     fn member(&self, index: usize) -> OwnerWord {
         OwnerWord(self.page.word(MEMBERS + 8 * index).load())
+    }
+
+    fn note(&self, index: usize, side: Side) {
+        let Ok(_) = self
+            .page
+            .word(SIDES + 8 * index)
+            .update(|_| Ok::<u64, Infallible>(side.bits()));
     }
 
     fn side(&self, index: usize) -> Side {

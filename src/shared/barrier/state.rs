@@ -61,6 +61,12 @@ pub(super) struct Side {
 }
 
 impl Side {
+    /// Of no generation that there is.
+    pub(super) const NOBODY: Side = Side {
+        generation: GENERATIONS,
+        parent: 0,
+    };
+
     pub(super) fn of(bits: u64) -> Side {
         Side {
             generation: bits >> 32,
