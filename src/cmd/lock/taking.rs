@@ -133,7 +133,7 @@ impl Taking {
         if acquired.recovered && !quiet {
             let from = match acquired.dead_owner {
                 Some(pid) => format!("from dead owner {pid}"),
-                None => "from a hold that was broken".to_owned(),
+                None => "from a hold that was broken, or whose owner is forgotten".to_owned(),
             };
             tell(format_args!("ipc: lock: {name}: recovered {from}"));
         }
