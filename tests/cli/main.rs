@@ -32,6 +32,7 @@ mod lock_run;
 mod lock_shared;
 mod lock_shells;
 mod lock_show;
+mod lock_stamps;
 mod lock_wait;
 mod lock_worlds;
 mod man;
