@@ -38,6 +38,7 @@ mod lock_worlds;
 mod man;
 mod mq;
 mod names;
+mod namespaces;
 mod numpy;
 mod output;
 mod python;
