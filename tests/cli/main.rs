@@ -39,6 +39,7 @@ mod man;
 mod mq;
 mod names;
 mod namespaces;
+mod npyz;
 mod numpy;
 mod output;
 mod python;
