@@ -17,6 +17,7 @@ mod shortage;
 
 mod array;
 mod barrier;
+mod barrier_crash;
 mod demo;
 mod event;
 mod examples;
