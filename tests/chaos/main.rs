@@ -96,7 +96,7 @@ fn barriers_survive() {
 
 #[test]
 fn values_and_arrays_survive() {
-    for (writers, changes) in [(2, 400), (6, 400)] {
+    for (writers, changes) in [(2, 60), (6, 60)] {
         writers::run(writers, changes * share());
     }
 }

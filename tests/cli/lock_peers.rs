@@ -134,11 +134,9 @@ fn the_hold_of_a_shell_needs_no_descriptor_and_is_not_inherited() {
     let (status, left) = printed.trim().split_once('\n').unwrap();
     assert_eq!(status, "free");
     sb.ipc(["lock", "acquire", "M", "-t", "30s"]).run().code(0);
+    let left: i32 = left.parse().unwrap();
     // SAFETY: it lives for ten minutes, so the number is its own.
-    assert_eq!(
-        unsafe { libc::kill(left.parse().unwrap(), libc::SIGKILL) },
-        0
-    );
+    assert_eq!(unsafe { libc::kill(left, libc::SIGKILL) }, 0);
 }
 
 #[test]
