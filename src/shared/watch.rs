@@ -3,6 +3,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use nix::errno::Errno;
@@ -25,6 +26,7 @@ const LAST_PAUSE: u32 = 100;
 pub(super) struct Watch {
     cancel: Option<EventFd>,
     thread: Option<JoinHandle<()>>,
+    noticed: Arc<AtomicBool>,
 }
 
 impl Watch {
@@ -38,12 +40,27 @@ impl Watch {
             return Watch {
                 cancel: None,
                 thread: None,
+                noticed: Arc::default(),
             };
         };
         let (page, file) = (Arc::clone(page), watch_file(page));
-        Watch::spawn(cancel, move |cancelled| {
-            follow(&page, offset, &processes, file.as_ref(), &cancelled);
-        })
+        let noticed = Arc::new(AtomicBool::new(false));
+        let notice = Arc::clone(&noticed);
+        let mut watch = Watch::spawn(cancel, move |cancelled| {
+            let wake = |happened| {
+                notice.fetch_or(happened, Ordering::Release);
+                futex::wake(page.sleeper(offset), u32::MAX);
+            };
+            follow(&processes, file.as_ref(), &cancelled, wake);
+        });
+        watch.noticed = noticed;
+        watch
+    }
+
+    /// Whether something has happened since this was asked last. What the
+    /// clock alone finds is not noticed.
+    pub(super) fn has_noticed(&self) -> bool {
+        self.noticed.swap(false, Ordering::Acquire)
     }
 
     /// Runs `watched` on a thread until the watch is dropped: the descriptor
@@ -58,6 +75,7 @@ impl Watch {
         Watch {
             cancel: Some(cancel.cancel),
             thread,
+            noticed: Arc::default(),
         }
     }
 }
@@ -101,12 +119,12 @@ pub(super) fn watch_file(page: &Page) -> Option<Inotify> {
     Some(inotify)
 }
 
+/// Says whether something has happened, or it is only said once more.
 fn follow(
-    page: &Page,
-    offset: usize,
     processes: &[Process],
     file: Option<&Inotify>,
     cancelled: &impl AsFd,
+    wake: impl Fn(bool),
 ) {
     let readable = |descriptor| PollFd::new(descriptor, PollFlags::POLLIN);
     let mut entries = vec![readable(cancelled.as_fd())];
@@ -140,7 +158,7 @@ fn follow(
             index += 1;
             index <= lasting || entry.any() != Some(true)
         });
-        futex::wake(page.sleeper(offset), u32::MAX);
+        wake(happened);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Locks under fire: many processes take, check and release, and are killed at
+//! Locks, barriers, values and arrays under fire. Of locks: many processes take, check and release, and are killed at
 //! random moments, owners as well as those that act for them.
 //!
 //! Checked: nobody is inside beside somebody who excludes it (I1), tokens rise
@@ -18,9 +18,12 @@
 )]
 
 mod agent;
+mod barriers;
 mod board;
 mod lanes;
+mod lines;
 mod shells;
+mod writers;
 
 use ipc::shared::lock::Geometry;
 use lanes::{Lanes, Plan};
@@ -37,6 +40,8 @@ fn share() -> u64 {
 #[test]
 fn agent() {
     agent::run_if_asked();
+    barriers::run_if_asked();
+    writers::run_if_asked();
 }
 
 #[test]
@@ -79,5 +84,19 @@ fn readers_and_writers_survive() {
 fn shells_survive() {
     for (count, slots) in [(2, 1), (6, 1), (6, 3)] {
         shells::run(count, slots, 40 * share());
+    }
+}
+
+#[test]
+fn barriers_survive() {
+    for (parties, generations) in [(2, 300), (6, 200), (16, 30)] {
+        barriers::run(parties, generations * share() as usize);
+    }
+}
+
+#[test]
+fn values_and_arrays_survive() {
+    for (writers, changes) in [(2, 60), (6, 60)] {
+        writers::run(writers, changes * share());
     }
 }

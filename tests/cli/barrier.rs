@@ -124,7 +124,7 @@ fn nobody_goes_on_with_a_member_that_died_alone_50_times() {
 #[test]
 fn a_stopped_member_does_not_go_on_with_one_that_died() {
     let sb = Sandbox::new();
-    let mut stopped = member(&sb, "3");
+    let stopped = member(&sb, "3");
     wait_for_arrivals(&sb, 1);
     stopped.signal(libc::SIGSTOP);
     fall(&sb, "3", 1);

@@ -99,6 +99,40 @@ fn a_killed_release_has_given_it_back_or_not() {
     });
 }
 
+/// F40: whoever recovers is killed, and the next one completes it.
+#[test]
+fn a_killed_recovery_is_completed_by_the_next_one() {
+    if !has("strace") {
+        return;
+    }
+    for options in [&[][..], &["--slots", "1"]] {
+        let sb = Sandbox::new();
+        let owner = someone(&sb);
+        let number = owner.pid_text();
+        let abandon = || {
+            let dies = someone(&sb);
+            let number = dies.pid_text();
+            let words = [&["-q", "lock", "acquire", "L", "--owner", &number], options].concat();
+            sb.ipc(words).run().ok();
+            dies.die();
+        };
+        abandon();
+        let words = [&["acquire", "L", "--owner", &number, "-t", "30s"], options].concat();
+        at_every_call(&sb, &words, |through| {
+            let (state, _) = status(&sb);
+            if state == "held" {
+                release(&sb, &owner).ok();
+            } else {
+                assert!(!through && state == "abandoned", "{state}");
+                let taken = sb.ipc([&["lock"], &words[..]].concat()).run();
+                taken.code(0).stderr_has("recovered from");
+                release(&sb, &owner).ok();
+            }
+            abandon();
+        });
+    }
+}
+
 #[test]
 fn a_killed_removal_leaves_what_can_be_removed() {
     if !has("strace") {

@@ -136,6 +136,47 @@ fn a_refusal_is_2_and_says_what_to_type() {
     });
 }
 
+/// What is in between and ends with the command cannot be meant as the owner.
+#[test]
+fn a_program_that_only_runs_the_command_is_refused() {
+    let sb = Sandbox::new();
+    let mut shell = shell(&sb, &["sh"]);
+    shell.ask("printf '#!/bin/sh\\n\"$@\"; ipc lock release L\\n' >wrapper; chmod +x wrapper");
+    for form in [
+        "timeout 5 ipc lock acquire L",
+        "timeout -k 1 5 ipc -q lock acquire L --try",
+        "strace -f -o trace ipc lock acquire L",
+        "flock file ipc lock acquire L",
+        "echo L | xargs ipc lock acquire",
+        "echo L | xargs -I{} ipc lock acquire {} --try",
+        "find . -maxdepth 0 -exec ipc lock acquire L ';'",
+        "nice timeout 5 env A=1 ipc lock acquire L",
+    ] {
+        let program = form.split("| ").last().unwrap().split(' ').next().unwrap();
+        if !has(program) {
+            continue;
+        }
+        shell.ask(&format!("{form} >tok 2>log"));
+        let told = said(&mut shell);
+        assert!(told.contains("only runs this command"), "{form}: {told}");
+        assert!(told.contains("hint: --owner $$"), "{form}: {told}");
+    }
+    assert_eq!(shell.ask("ipc lock ls L | grep -c held").0, 1);
+    // With an owner that is named all of them will do, and what becomes the
+    // command by exec is nothing in between.
+    for form in [
+        "timeout 5 ipc lock acquire L --owner $$ >tok",
+        "env A=1 ipc lock acquire L >tok",
+        "nice ipc lock acquire L >tok",
+        "nohup ipc lock acquire L >tok",
+    ] {
+        assert_eq!(shell.ask(form).0, 0, "{form}");
+        assert_eq!(shell.ask("timeout 5 ipc lock release L --owner $$").0, 0);
+    }
+    // A script may do more than that.
+    assert_eq!(shell.ask("./wrapper ipc lock acquire L >tok").0, 0);
+}
+
 #[test]
 fn a_subshell_holds_works_and_releases_by_itself() {
     each_shell(|sb, words| {

@@ -7,7 +7,7 @@ use crate::sandbox::{Sandbox, has, is_root, skip};
 use crate::shell::someone;
 
 /// Whether a script can be root of namespaces of its own here; says so when not.
-fn can_unshare(sb: &Sandbox, options: &[&str]) -> bool {
+pub fn can_unshare(sb: &Sandbox, options: &[&str]) -> bool {
     if !has("unshare") {
         return false;
     }
@@ -18,7 +18,7 @@ fn can_unshare(sb: &Sandbox, options: &[&str]) -> bool {
     probe.status.success()
 }
 
-const PIDS: &[&str] = &["-Urpf", "--mount-proc"];
+pub const PIDS: &[&str] = &["-Urpf", "--mount-proc"];
 
 /// F5. In a pid namespace of its own the next pid can be chosen. The kernel
 /// counts start times in hundredths of a second, so each round waits for the

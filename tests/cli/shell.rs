@@ -90,6 +90,12 @@ pub fn someone(sb: &Sandbox) -> Shell {
     Shell::of(sb, &["cat"])
 }
 
+/// So many rounds as rule, and so many when IPC_CHAOS is `full`.
+pub fn rounds(some: usize, full: usize) -> usize {
+    let all = std::env::var("IPC_CHAOS").is_ok_and(|asked| asked == "full");
+    if all { full } else { some }
+}
+
 /// Waits until so many processes are seen to wait for a lock.
 #[track_caller]
 pub fn until_waiters(sb: &Sandbox, lock: &str, count: usize) {

@@ -133,7 +133,7 @@ impl Taking {
         if acquired.recovered {
             let from = match acquired.dead_owner {
                 Some(pid) => format!("from dead owner {pid}"),
-                None => "from a hold that was broken".to_owned(),
+                None => "from a hold that was broken, or whose owner is forgotten".to_owned(),
             };
             context.remark(format_args!("{name}: recovered {from}"));
         }

@@ -187,7 +187,7 @@ fn a_live_writer_is_waited_for_and_not_judged_from_elsewhere() {
     let refused = set(&array, "x").unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Limit);
     assert!(
-        refused.to_string().contains("pid namespace 1,"),
+        refused.to_string().contains("pid namespace 1 "),
         "{refused}"
     );
 }

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use super::RECHECK;
 use super::refusal::cut;
 use crate::error::{Error, ErrorKind, Result};
-use crate::process::identity::pid_namespace;
+use crate::process::identity::Namespaces;
 use crate::shared::judge::{Verdict, judge};
 use crate::shared::npy::Header;
 use crate::shared::owner::OwnerWord;
@@ -25,6 +25,8 @@ pub(super) const GENERATION: usize = 16;
 pub(super) const WRITER: usize = 24;
 /// Place of the inode of the pid namespace that the writer's number is of.
 const NAMESPACE: usize = 32;
+/// Place of that of the time namespace that its stamp is of.
+const TIME_NAMESPACE: usize = 40;
 const MAGIC: [u8; 8] = *b"ipcvalue";
 const VERSION: u32 = 1;
 
@@ -33,7 +35,9 @@ pub(super) fn fresh() -> Result<[u8; SIZE]> {
     let mut bytes = [0; SIZE];
     bytes[..8].copy_from_slice(&MAGIC);
     bytes[8..12].copy_from_slice(&VERSION.to_ne_bytes());
-    bytes[NAMESPACE..NAMESPACE + 8].copy_from_slice(&pid_namespace()?.to_ne_bytes());
+    let here = Namespaces::of_this_process()?;
+    bytes[NAMESPACE..NAMESPACE + 8].copy_from_slice(&here.pid.to_ne_bytes());
+    bytes[TIME_NAMESPACE..TIME_NAMESPACE + 8].copy_from_slice(&here.time.to_ne_bytes());
     Ok(bytes)
 }
 
@@ -70,7 +74,7 @@ pub(super) fn place(
 pub(super) struct Seen {
     pub(super) generation: u64,
     writer: OwnerWord,
-    namespace: u64,
+    namespaces: Namespaces,
 }
 
 impl Seen {
@@ -82,14 +86,17 @@ impl Seen {
         Ok(Seen {
             generation: word(GENERATION),
             writer: OwnerWord(word(WRITER)),
-            namespace: word(NAMESPACE),
+            namespaces: Namespaces {
+                pid: word(NAMESPACE),
+                time: word(TIME_NAMESPACE),
+            },
         })
     }
 
     /// Whether a writer was killed in the middle of a change.
     pub(super) fn is_torn(&self) -> bool {
         is_changing(self.generation)
-            && is_alive(self.writer, self.namespace).is_ok_and(|alive| !alive)
+            && is_alive(self.writer, self.namespaces).is_ok_and(|alive| !alive)
     }
 }
 
@@ -137,26 +144,30 @@ impl Trailer<'_> {
 
     /// Whether the owner of the word lives, or cannot be judged.
     pub(super) fn is_writer_alive(&self, word: OwnerWord) -> Result<bool> {
-        is_alive(word, self.namespace())
+        is_alive(word, self.namespaces())
     }
 
     /// Refuses to be a writer where the number of this process means nothing.
     pub(super) fn require_namespace(&self) -> Result<()> {
-        let (here, there) = (pid_namespace()?, self.namespace());
+        let (here, there) = (Namespaces::of_this_process()?, self.namespaces());
         if here == there {
             return Ok(());
         }
         Err(Error::new(
             ErrorKind::Limit,
             format!(
-                "belongs to pid namespace {there}, this process is in {here}: \
+                "was made in {there}, and this is {here}: \
                  only elements of 1, 2, 4 and 8 bytes can be changed from here, one at a time"
             ),
         ))
     }
 
-    fn namespace(&self) -> u64 {
-        self.mapping.cell(self.at + NAMESPACE, 8).load()
+    fn namespaces(&self) -> Namespaces {
+        let word = |place| self.mapping.cell(self.at + place, 8).load();
+        Namespaces {
+            pid: word(NAMESPACE),
+            time: word(TIME_NAMESPACE),
+        }
     }
 }
 
@@ -172,12 +183,13 @@ pub(super) fn torn() -> Error {
     .hint("the next set makes it whole")
 }
 
-fn is_alive(word: OwnerWord, namespace: u64) -> Result<bool> {
+fn is_alive(word: OwnerWord, namespaces: Namespaces) -> Result<bool> {
     let Some(owner) = word.owner() else {
         return Ok(false);
     };
-    // A number of another pid namespace says nothing here.
-    if namespace != pid_namespace()? {
+    // A number of another pid namespace says nothing here, nor does a moment
+    // of another time namespace.
+    if namespaces != Namespaces::of_this_process()? {
         return Ok(true);
     }
     match judge(word, owner) {

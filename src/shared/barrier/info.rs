@@ -48,24 +48,27 @@ impl Barrier {
         self.dead_member(self.state().generation(), None)
     }
 
-    /// The processes that wait now, by number.
+    /// The processes that wait now, by number. Seen from another pid namespace
+    /// they are those that were noted, dead or not, and have no commands.
     ///
     /// # Errors
     /// When the system has no descriptor to spare.
     pub fn members(&self) -> Result<Vec<Member>> {
         let generation = self.state().generation();
+        let is_known = self.page.require_this_namespace().is_ok();
         let mut members = Vec::new();
         for index in self.places() {
             let word = self.member(index);
             let Some(pid) = word.owner() else { continue };
-            if self.side(index).generation == generation
-                && matches!(judge(word, pid)?, Verdict::Alive(_))
+            if self.side(index).generation != generation
+                || is_known && matches!(judge(word, pid)?, Verdict::Dead)
             {
-                members.push(Member {
-                    pid,
-                    command: command_of(pid.cast_signed()),
-                });
+                continue;
             }
+            members.push(Member {
+                pid,
+                command: is_known.then(|| command_of(pid.cast_signed())).flatten(),
+            });
         }
         Ok(members)
     }

@@ -18,7 +18,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::Name;
 use crate::process::identity::{Process, since_boot};
-use crate::shared::judge::{Verdict, judge, require_stamp};
+use crate::shared::judge::require_stamp;
 use crate::shared::owner::{OwnerWord, Stamp};
 use crate::shared::page::{Page, PageKind, WORDS};
 use crate::shared::watch::Watch;
@@ -26,9 +26,11 @@ use crate::size::Mode;
 use crate::sys::futex;
 use crate::wait::{RECHECK, Wait};
 
+mod death;
 mod info;
 mod state;
 
+use death::Round;
 pub use info::{BarrierInfo, Member};
 use state::{Fate, Side, State};
 
@@ -167,45 +169,64 @@ impl Barrier {
         parent: Option<&Process>,
         wait: &mut Wait,
     ) -> Result<Option<Passed>> {
+        let mut watch = None;
+        let mut has_looked = false;
         loop {
             let state = self.state();
             if state.generation() != place.generation {
                 return Ok(None);
             }
+            let is_last = state.arrived() + 1 >= self.parties();
+            let is_to_wait = !is_last && wait.deadline() != Deadline::Now;
+            if is_to_wait && watch.is_none() {
+                // Before the look, so that no death falls in between.
+                watch = Some(self.watch(parent));
+                has_looked = false;
+            }
             // Who died while it waited does not go on, so nobody goes on with it.
-            if self.dead_member(place.generation, Some(place)).is_some() {
+            if !has_looked && self.dead_member(place.generation, Some(place)).is_some() {
                 self.end(state, true);
                 continue;
             }
+            has_looked = true;
             let passed = Passed {
                 index: state.arrived(),
                 generation: state.generation(),
             };
-            if state.arrived() + 1 >= self.parties() {
-                if self.end(state, false) {
-                    return Ok(Some(passed));
+            match &watch {
+                _ if is_last => {
+                    if self.end(state, false) {
+                        return Ok(Some(passed));
+                    }
                 }
-            } else if wait.deadline() == Deadline::Now {
+                Some(watch) => {
+                    if self.exchange(state, state.one_more()) {
+                        return self.wait_for_others(passed, place, watch, wait).map(Some);
+                    }
+                }
                 // One that is not to wait must not break the others' generation.
-                return Err(Deadline::Now.passed());
-            } else if self.exchange(state, state.one_more()) {
-                return self.wait_for_others(passed, parent, wait).map(Some);
+                None => return Err(Deadline::Now.passed()),
             }
         }
+    }
+
+    /// One thread for the whole wait. It watches this member's own parent; the
+    /// death of others shows in the file that they had open.
+    fn watch(&self, parent: Option<&Process>) -> Watch {
+        let parents = parent.map(|parent| Process::open(parent.pid()));
+        let parents = parents.and_then(Result::ok).into_iter().collect();
+        Watch::start(&self.page, STATE, parents)
     }
 
     fn wait_for_others(
         &self,
         passed: Passed,
-        parent: Option<&Process>,
+        place: &Place,
+        watch: &Watch,
         wait: &mut Wait,
     ) -> Result<Passed> {
-        // One thread for the whole wait. It watches this member's own parent;
-        // the death of others shows in the file that they had open.
-        let parents = parent
-            .map(|parent| Process::open(parent.pid()))
-            .and_then(Result::ok);
-        let _watch = Watch::start(&self.page, STATE, parents.into_iter().collect());
+        let mut round = Round::after(place);
+        let mut has_slept = false;
         loop {
             let state = self.state();
             match state.fate_of(passed.generation) {
@@ -213,7 +234,12 @@ impl Barrier {
                 Fate::Broken => return Err(broken("another member died, gave up or reset it")),
                 Fate::Open => {}
             }
-            if let Some(dead) = self.dead_member(passed.generation, None) {
+            let dead = match () {
+                () if watch.has_noticed() => self.dead_member(passed.generation, None),
+                () if has_slept => round.dead_member(self, passed.generation),
+                () => None,
+            };
+            if let Some(dead) = dead {
                 if self.end(state, true) {
                     return Err(broken(&format!("process {dead}, a member, died")));
                 }
@@ -227,6 +253,7 @@ impl Barrier {
                 // Woken, or too late to sleep, or time to look again.
                 Ok(until) => {
                     let _ = futex::wait(self.page.sleeper(STATE), state.0 as u32, until);
+                    has_slept = true;
                 }
                 Err(error) if self.give_up(passed.generation) => return Err(error),
                 Err(_) => {}
@@ -245,35 +272,6 @@ impl Barrier {
                 return true;
             }
         }
-    }
-
-    /// A member of the generation that has died, or whose parent has, but for
-    /// the one in the place `except`.
-    ///
-    /// One that cannot be judged for want of descriptors is judged at the next
-    /// look: whoever has arrived must not leave with an error of its own, since
-    /// the others count on it.
-    fn dead_member(&self, generation: u64, except: Option<&Place>) -> Option<u32> {
-        let is_dead = |word, pid| matches!(judge(word, pid), Ok(Verdict::Dead));
-        for index in self.places() {
-            let word = self.member(index);
-            let Some(pid) = word.owner() else { continue };
-            let side = self.side(index);
-            let is_excepted = except.is_some_and(|place| place.index == index);
-            if side.generation != generation || is_excepted {
-                continue;
-            }
-            if is_dead(word, pid) {
-                return Some(pid);
-            }
-            let Some(parent) = side.parent() else {
-                continue;
-            };
-            if is_dead(OwnerWord::FREE.acquired(word.stamp(), parent), parent) {
-                return Some(parent);
-            }
-        }
-        None
     }
 
     /// Notes this process in a free place, for the present generation.
@@ -318,12 +316,6 @@ impl Barrier {
             // Woken, or too late to sleep, or time to look again.
             let _ = futex::wait(self.page.sleeper(LEFT), left, until);
         }
-    }
-
-    /// Whether a dead process has the place, and no open generation counts on it.
-    fn is_forsaken(&self, index: usize, word: OwnerWord, pid: u32, state: State) -> bool {
-        let counted = self.side(index).generation == state.generation() && state.arrived() > 0;
-        !counted && matches!(judge(word, pid), Ok(Verdict::Dead))
     }
 
     fn leave(&self, place: &Place) {
