@@ -11,12 +11,14 @@ pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 
 use crate::cmd::context::{Context, ending};
 use crate::cmd::options::Global;
-use crate::cmd::{array, barrier, completions, demo, event, leaf, lock, man, mq, sem, shm, value};
+use crate::cmd::{
+    array, barrier, completions, demo, event, kill, leaf, lock, man, mq, sem, shm, signal, value,
+};
 use crate::escape::{escaped, escaped_text};
 use crate::exit::{Exit, TABLE};
 use crate::name::Scope;
 use crate::output::{Color, Output, tell};
-use crate::sys::signal;
+use crate::sys::signal::die_by;
 
 /// Shared memory, values, locks, semaphores, queues and events for the shell
 ///
@@ -127,6 +129,17 @@ enum Noun {
     #[command(subcommand_help_heading = "Verbs")]
     Barrier(barrier::Verb),
 
+    /// Signals: waiting for them, and what processes do about them
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        subcommand_value_name = "VERB"
+    )]
+    #[command(subcommand_help_heading = "Verbs")]
+    Signal(signal::Verb),
+
+    Kill(kill::Kill),
+
     Demo(demo::Demo),
 
     Man(man::Man),
@@ -145,6 +158,8 @@ impl Noun {
             Noun::Lock(verb) => verb.path(),
             Noun::Event(verb) => verb.path(),
             Noun::Barrier(verb) => verb.path(),
+            Noun::Signal(verb) => verb.path(),
+            Noun::Kill(_) => "kill",
             Noun::Demo(_) => "demo",
             Noun::Man(_) => "man",
             Noun::Completions(_) => "completions",
@@ -161,6 +176,8 @@ impl Noun {
             Noun::Lock(verb) => verb.run(context),
             Noun::Event(verb) => verb.run(context),
             Noun::Barrier(verb) => verb.run(context),
+            Noun::Signal(verb) => verb.run(context),
+            Noun::Kill(kill) => kill.run(context),
             Noun::Demo(demo) => demo.run(context),
             Noun::Man(man) => man.run(context, &command()),
             Noun::Completions(completions) => completions.run(context),
@@ -188,7 +205,7 @@ pub fn main() -> ExitCode {
     };
     if let Exit::Signal(signal) = exit {
         // The caller sees a real death by signal, not a number that looks like one.
-        signal::die_by(signal);
+        die_by(signal);
     }
     ExitCode::from(exit.code())
 }
@@ -255,6 +272,9 @@ fn complete_tree() -> clap::Command {
 
 fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
     let (noun, verb) = (words.get(1)?.to_str()?, words.get(2)?.to_str()?);
+    if noun == "kill" {
+        return kill::leaf(Noun::Kill, &words[1..]);
+    }
     // The verb stands for the program: what follows are its arguments.
     let rest = &words[2..];
     match noun {
@@ -266,6 +286,7 @@ fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
         "lock" => lock::leaf(verb, rest).map(|parsed| within(parsed, Noun::Lock)),
         "barrier" => barrier::leaf(verb, rest).map(|parsed| within(parsed, Noun::Barrier)),
         "event" => event::leaf(verb, rest).map(|parsed| within(parsed, Noun::Event)),
+        "signal" => signal::leaf(verb, rest).map(|parsed| within(parsed, Noun::Signal)),
         _ => None,
     }
 }
@@ -274,10 +295,11 @@ fn within<V>(parsed: leaf::Parsed<V>, noun: fn(V) -> Noun) -> leaf::Parsed<Noun>
     parsed.map(|(global, verb)| (global, noun(verb)))
 }
 
-/// Parses by a tree. Elements of arrays may look like options; when they do
-/// not help, the message is about the words as they were written.
+/// Parses by a tree. Elements of arrays and signals may look like options; when
+/// they do not help, the message is about the words as they were written.
 fn parse_tree(tree: clap::Command, words: &[OsString]) -> leaf::Parsed<Noun> {
-    let shielded = array::shielded(words).map(|words| parse_words(tree.clone(), &words));
+    let shielded = kill::shielded(words).or_else(|| array::shielded(words));
+    let shielded = shielded.map(|words| parse_words(tree.clone(), &words));
     match shielded {
         Some(Ok(parsed)) => Ok(parsed),
         _ => parse_words(tree, words),

@@ -3,5 +3,8 @@
 pub mod arrival;
 pub mod blocked;
 pub mod identity;
+pub mod mailbox;
+pub mod selection;
 pub mod signal;
 pub mod spawn;
+pub mod target;

@@ -20,6 +20,7 @@ mod demo;
 mod event;
 mod examples;
 mod grammar;
+mod kill_tree;
 mod listing;
 mod lock;
 mod lock_crash;
