@@ -66,7 +66,8 @@ See also: ipc-signal-ls(1), ipc-signal-explain(1), ipc-signal-wait(1), kill(1), 
 /// group or session that the tree has made, or below a subreaper that is in the tree.
 /// A process that left all of them cannot be told for certain: one that was started later
 /// than the target, has lost its parent, and has its group or its environment is named on
-/// standard error, is not signalled, and makes the exit code 8. Should this command be
+/// standard error, is not signalled, and makes the exit code 8; not so when it has become
+/// a child of a subreaper above the tree, and of the same session. Should this command be
 /// killed with SIGKILL at the wrong moment, the tree stays stopped.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE, override_usage = "ipc kill [OPTIONS] [-SIG] TARGET...")]

@@ -14,10 +14,11 @@ use super::target::Target;
 use crate::deadline::monotonic_now;
 use crate::error::{Error, ErrorKind, Result};
 
+mod stray;
 mod tree;
 mod verdict;
 
-pub use tree::Stray;
+pub use stray::Stray;
 pub use verdict::{Verdict, until_ended};
 
 /// How long what goes on growing is chased.

@@ -4,10 +4,9 @@
 //! walked until nothing new is found twice in a row, once by the lists of
 //! children that the kernel keeps and once by a pass over all processes. A
 //! process whose parent has ended is below it no longer; it is still counted
-//! when it is in a group or a session that the tree has made, and is told of
-//! when only its environment speaks for it.
+//! when it is in a group or a session that the tree has made.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::{CHASE, Member, Selection};
@@ -16,15 +15,6 @@ use crate::error::{ErrorKind, Result};
 use crate::process::blocked::Blocked;
 use crate::process::identity::{self, Process, Row, Table};
 use crate::process::signal::Signal;
-
-/// A process that was left: it may have come from the tree.
-#[derive(Debug, Clone)]
-pub struct Stray {
-    /// What is known of it.
-    pub row: Row,
-    /// What speaks for it.
-    pub because: &'static str,
-}
 
 /// What came of trying to get hold of a process.
 enum Catch {
@@ -253,90 +243,6 @@ impl Selection {
             }
         }
     }
-
-    /// Processes that live, have lost their parent, and may have come from
-    /// here: to be told of, for they are not signalled.
-    ///
-    /// # Errors
-    /// When `/proc` cannot be read.
-    pub fn strays(&self) -> Result<Vec<Stray>> {
-        /// As often is looked at what goes away while it is looked at.
-        const LOOKS: u32 = 50;
-        let Some(first) = self.roots.iter().map(|root| root.start).min() else {
-            return Ok(Vec::new());
-        };
-        let mut strays = Vec::new();
-        let mut has_missed = false;
-        let table = Table::read()?;
-        let is_orphan = |row: &&Row| {
-            // One whose parent has ended just now is about to be given another.
-            self.reapers.contains(&row.ppid) || row.ppid > 0 && table.get(row.ppid).is_none()
-        };
-        for row in table.rows().iter().filter(is_orphan) {
-            match self.suspicion(row.pid, first) {
-                Some(stray) => strays.extend(stray),
-                None => has_missed = true,
-            }
-        }
-        let mut looks = 0;
-        while strays.is_empty() && looks < if has_missed { LOOKS } else { 3 } {
-            // A chain that has just gone on: met at the birth of its next link.
-            let next = identity::last_number().unwrap_or(0) + 1;
-            let is_born = (0..2000).any(|_| identity::is_taken(next));
-            has_missed |= is_born;
-            looks += 1;
-            if is_born {
-                strays.extend(self.suspicion(next, first).flatten());
-            }
-        }
-        Ok(strays)
-    }
-
-    /// Whether a process may have come from the tree; nothing when it went
-    /// away while it was looked at.
-    fn suspicion(&self, pid: i32, first: Duration) -> Option<Option<Stray>> {
-        let row = identity::row(pid)?;
-        let known = self.members.get(&pid);
-        let is_known = known.is_some_and(|member| member.row.start == row.start);
-        let is_spared = self.protected.reason(pid).is_some();
-        // Whoever gets the orphans has children of its own.
-        let is_sibling = row.ppid != 1 && self.roots.iter().any(|root| root.ppid == row.ppid);
-        if is_known || is_spared || is_sibling || row.start < first || row.is_kernel_thread() {
-            return Some(None);
-        }
-        if row.is_zombie() {
-            return None;
-        }
-        let in_group = self.roots.iter().any(|root| root.pgid == row.pgid);
-        let because = match in_group {
-            true => "in the same process group",
-            false if is_inherited(&self.environment, pid)? => "with the same environment",
-            false => return Some(None),
-        };
-        Some(Some(Stray { row, because }))
-    }
-}
-
-/// Whether a process was started with all variables of an environment, but for
-/// those that every shell changes.
-/// Nothing when the process is gone.
-fn is_inherited(own: &[u8], pid: i32) -> Option<bool> {
-    const CHANGING: [&[u8]; 5] = [b"_=", b"SHLVL=", b"PWD=", b"OLDPWD=", b"COLUMNS="];
-    let other = match identity::environment(pid) {
-        Some(other) if !other.is_empty() => other,
-        // Empty for a corpse; hidden from other users.
-        _ if identity::row(pid).is_none_or(|row| row.is_zombie()) => return None,
-        _ => return Some(false),
-    };
-    let of = |bytes: &[u8]| -> BTreeSet<Vec<u8>> {
-        let words = bytes
-            .split(|byte| *byte == 0)
-            .filter(|word| !word.is_empty());
-        let stays = |word: &&[u8]| !CHANGING.iter().any(|start| word.starts_with(start));
-        words.filter(stays).map(<[u8]>::to_vec).collect()
-    };
-    let own = of(own);
-    Some(!own.is_empty() && own.is_subset(&of(&other)))
 }
 
 impl Member {

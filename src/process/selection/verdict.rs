@@ -10,7 +10,7 @@ use super::Member;
 use crate::deadline::monotonic_now;
 use crate::error::{Error, ErrorKind, Result};
 use crate::process::identity::{self, Dispositions, Row};
-use crate::process::signal::{Action, Signal};
+use crate::process::signal::Signal;
 use crate::wait::Wait;
 
 /// How long a parent is given to reap, before its child is called a zombie.
@@ -37,7 +37,7 @@ pub enum Verdict {
     Handled,
     /// The signal does not end processes.
     Unaffected,
-    /// It is on its way out.
+    /// It is on its way out, or takes the signal by sigwait(3).
     Ending,
 }
 
@@ -70,7 +70,7 @@ impl Verdict {
             Verdict::Ignored => "still there: the signal is ignored",
             Verdict::Handled => "still there: the signal is handled",
             Verdict::Unaffected => "still there: the signal does not end processes",
-            Verdict::Ending => "still there: not ended yet",
+            Verdict::Ending => "still there: not ended yet, or it waits for this very signal",
         }
     }
 
@@ -110,9 +110,9 @@ fn why_there(row: &Row, signal: Signal) -> Verdict {
         "ignored" => Verdict::Ignored,
         "blocked" => Verdict::Blocked,
         _ if waits => Verdict::Stopped,
+        _ if !signal.action().is_deadly() => Verdict::Unaffected,
         "handled" => Verdict::Handled,
-        _ if matches!(signal.action(), Action::Terminate | Action::Core) => Verdict::Ending,
-        _ => Verdict::Unaffected,
+        _ => Verdict::Ending,
     }
 }
 
