@@ -12,13 +12,14 @@ pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 use crate::cmd::context::{Context, ending};
 use crate::cmd::options::Global;
 use crate::cmd::{
-    array, barrier, completions, demo, event, fork_tree, leaf, lock, man, mq, sem, shm, tree, value,
+    array, barrier, completions, demo, event, fork_tree, kill, leaf, lock, man, mq, sem, shm,
+    signal, tree, value,
 };
 use crate::escape::{escaped, escaped_text};
 use crate::exit::{Exit, TABLE};
 use crate::name::Scope;
 use crate::output::{Color, Output, tell};
-use crate::sys::signal;
+use crate::sys::signal::die_by;
 
 /// Shared memory, values, locks, semaphores, queues and events for the shell
 ///
@@ -132,6 +133,16 @@ enum Noun {
     ForkTree(fork_tree::ForkTree),
 
     Tree(tree::Tree),
+    /// Signals: waiting for them, and what processes do about them
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        subcommand_value_name = "VERB"
+    )]
+    #[command(subcommand_help_heading = "Verbs")]
+    Signal(signal::Verb),
+
+    Kill(kill::Kill),
 
     Demo(demo::Demo),
 
@@ -153,6 +164,8 @@ impl Noun {
             Noun::Barrier(verb) => verb.path(),
             Noun::ForkTree(_) => "fork-tree",
             Noun::Tree(_) => "tree",
+            Noun::Signal(verb) => verb.path(),
+            Noun::Kill(_) => "kill",
             Noun::Demo(_) => "demo",
             Noun::Man(_) => "man",
             Noun::Completions(_) => "completions",
@@ -179,6 +192,8 @@ impl Noun {
             Noun::Barrier(verb) => verb.run(context),
             Noun::ForkTree(fork_tree) => fork_tree.run(context),
             Noun::Tree(tree) => tree.run(context),
+            Noun::Signal(verb) => verb.run(context),
+            Noun::Kill(kill) => kill.run(context),
             Noun::Demo(demo) => demo.run(context),
             Noun::Man(man) => man.run(context, &command()),
             Noun::Completions(completions) => completions.run(context),
@@ -206,7 +221,7 @@ pub fn main() -> ExitCode {
     };
     if let Exit::Signal(signal) = exit {
         // The caller sees a real death by signal, not a number that looks like one.
-        signal::die_by(signal);
+        die_by(signal);
     }
     ExitCode::from(exit.code())
 }
@@ -281,6 +296,9 @@ fn complete_tree() -> clap::Command {
 
 fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
     let (noun, verb) = (words.get(1)?.to_str()?, words.get(2)?.to_str()?);
+    if noun == "kill" {
+        return kill::leaf(Noun::Kill, &words[1..]);
+    }
     // The verb stands for the program: what follows are its arguments.
     let rest = &words[2..];
     match noun {
@@ -292,6 +310,7 @@ fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
         "lock" => lock::leaf(verb, rest).map(|parsed| within(parsed, Noun::Lock)),
         "barrier" => barrier::leaf(verb, rest).map(|parsed| within(parsed, Noun::Barrier)),
         "event" => event::leaf(verb, rest).map(|parsed| within(parsed, Noun::Event)),
+        "signal" => signal::leaf(verb, rest).map(|parsed| within(parsed, Noun::Signal)),
         _ => None,
     }
 }
@@ -300,10 +319,11 @@ fn within<V>(parsed: leaf::Parsed<V>, noun: fn(V) -> Noun) -> leaf::Parsed<Noun>
     parsed.map(|(global, verb)| (global, noun(verb)))
 }
 
-/// Parses by a tree. Elements of arrays may look like options; when they do
-/// not help, the message is about the words as they were written.
+/// Parses by a tree. Elements of arrays and signals may look like options; when
+/// they do not help, the message is about the words as they were written.
 fn parse_tree(tree: clap::Command, words: &[OsString]) -> leaf::Parsed<Noun> {
-    let shielded = array::shielded(words).map(|words| parse_words(tree.clone(), &words));
+    let shielded = kill::shielded(words).or_else(|| array::shielded(words));
+    let shielded = shielded.map(|words| parse_words(tree.clone(), &words));
     match shielded {
         Some(Ok(parsed)) => Ok(parsed),
         _ => parse_words(tree, words),

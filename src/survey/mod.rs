@@ -2,4 +2,5 @@
 
 pub mod holdings;
 pub mod scan;
+pub mod traces;
 pub mod users;

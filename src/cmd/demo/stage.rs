@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
@@ -12,6 +12,7 @@ use anyhow::{Context as _, bail, ensure};
 use super::place::{Place, QUEUES};
 use crate::cmd::context::Context;
 use crate::sys::exec;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{SigSet, Signal, killpg};
 use nix::unistd::Pid;
 
@@ -160,6 +161,32 @@ pub(super) struct Player {
 }
 
 impl Player {
+    fn child(&mut self) -> anyhow::Result<&mut Child> {
+        self.child.as_mut().context("finished once already")
+    }
+
+    /// Its number.
+    pub(super) fn pid(&mut self) -> anyhow::Result<u32> {
+        Ok(self.child()?.id())
+    }
+
+    /// Waits until it has printed a line; only this line is taken.
+    pub(super) fn line(&mut self) -> anyhow::Result<()> {
+        let output = self.child()?.stdout.as_mut().context("no output")?;
+        let mut byte = [0];
+        while byte != *b"\n" {
+            output.read_exact(&mut byte)?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing is left that could print, and nothing was printed.
+    pub(super) fn is_silent(&mut self) -> anyhow::Result<bool> {
+        let output = self.child()?.stdout.as_mut().context("no output")?;
+        fcntl(&*output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        Ok(matches!(output.read(&mut [0]), Ok(0)))
+    }
+
     /// Kills it without warning; says which process it was.
     pub(super) fn kill(mut self) -> anyhow::Result<u32> {
         let mut child = self.child.take().context("finished once already")?;

@@ -3,7 +3,7 @@
 use super::kind::Kind;
 use super::verbs::verbs;
 use crate::backing;
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::name::{Name, Scope};
 use crate::output::table::{Column, MODE, MODIFIED, OWNER, Show};
 use crate::shared::event::{Event, EventInfo};
@@ -79,14 +79,5 @@ impl Kind for Events {
 
 /// Opens an event; it is made, not set, on its first use.
 fn open_or_create(name: &Name, mode: Mode) -> Result<Event> {
-    loop {
-        match Event::open(name) {
-            Err(error) if error.kind() == ErrorKind::Missing => match Event::create(name, mode) {
-                // Somebody else was faster: theirs is as good.
-                Err(error) if error.kind() == ErrorKind::Exists => {}
-                result => result?,
-            },
-            result => return result,
-        }
-    }
+    Event::open_or_create(name, mode)
 }

@@ -1,4 +1,4 @@
-//! What of shared memory and queues a process has open or mapped.
+//! What of shared memory, queues and sockets a process has open or mapped.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -49,6 +49,8 @@ pub struct Files {
     pub queues: Vec<Vec<u8>>,
     /// Numbers of System V segments.
     pub system_v: Vec<u64>,
+    /// Numbers of sockets, as `/proc/net` has them.
+    pub sockets: Vec<u64>,
 }
 
 /// What a process has open and mapped; nothing where that is hidden, as it is
@@ -74,6 +76,8 @@ impl Files {
             if let Ok(file) = std::fs::metadata(path) {
                 self.add(file.dev(), file.ino(), name, Use::Open);
             }
+        } else if let Some(number) = socket(&target) {
+            self.sockets.push(number);
         } else if let Some(name) = target.strip_prefix(b"/")
             && !name.contains(&b'/')
             && statfs(path).is_ok_and(|fs| fs.filesystem_type() == MQUEUE_MAGIC)
@@ -120,6 +124,12 @@ impl Files {
     }
 }
 
+/// The number in a target such as `socket:[4711]`.
+fn socket(target: &[u8]) -> Option<u64> {
+    let number = target.strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
+    std::str::from_utf8(number).ok()?.parse().ok()
+}
+
 /// Device and inode in a line of proc_pid_maps(5).
 fn place(line: &[u8]) -> Option<(u64, u64)> {
     let mut words = line
@@ -156,6 +166,12 @@ mod tests {
                 how: Use::Mapped,
             }]
         );
+    }
+
+    #[test]
+    fn sockets_are_known_by_number() {
+        assert_eq!(socket(b"socket:[4711]"), Some(4711));
+        assert_eq!(socket(b"pipe:[4711]"), None);
     }
 
     #[test]

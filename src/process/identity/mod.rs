@@ -30,9 +30,10 @@ mod table;
 pub use dispositions::Dispositions;
 pub use files::{Files, Use, UsedFile, files_of};
 pub use lineage::{
-    Lineage, ancestors, is_launcher, is_shell_of_one_command, lineage, prints_elsewhere,
+    Lineage, ancestors, children, environment, is_launcher, is_shell_of_one_command, is_taken,
+    last_number, lineage, prints_elsewhere,
 };
-pub use stat::{Row, State, start_from_ticks, ticks_of};
+pub use stat::{Row, State, row, start_from_ticks, ticks_of};
 pub use table::Table;
 
 /// The file system of process descriptors whose inodes are never reused.
@@ -55,6 +56,15 @@ impl Process {
     /// [`ErrorKind::Missing`] when there is none, or only a thread has the number;
     /// [`ErrorKind::Limit`] without two descriptors to spare.
     pub fn open(pid: i32) -> Result<Process> {
+        Process::with_row(pid).map(|(process, _)| process)
+    }
+
+    /// Opens a process, and tells what it was right after that; nothing where
+    /// `/proc` hides it, or it has gone.
+    ///
+    /// # Errors
+    /// As [`Process::open`].
+    pub fn with_row(pid: i32) -> Result<(Process, Option<Row>)> {
         let descriptor = pidfd::open(pid).map_err(|errno| {
             let error = Error::os(errno).about(format!("process {pid}"));
             match errno {
@@ -68,13 +78,14 @@ impl Process {
         })?;
         // Read after the descriptor is held. If the process has gone meanwhile
         // the number may be another's: the descriptor then says dead.
-        let start = start_of(pid)
-            .map_err(|error| error.about(format!("process {pid}")).hint(MORE_FILES))?;
-        Ok(Process {
+        let row =
+            row_of(pid).map_err(|error| error.about(format!("process {pid}")).hint(MORE_FILES))?;
+        let process = Process {
             pid,
-            start,
+            start: row.as_ref().map(|row| row.start),
             descriptor,
-        })
+        };
+        Ok((process, row))
     }
 
     /// The parent of this process: the shell, as a rule.
@@ -255,6 +266,12 @@ pub fn user_of(pid: i32) -> Option<u32> {
     Some(found.uid())
 }
 
+/// Whether a process runs as the user of this one.
+pub fn is_own(pid: i32) -> bool {
+    let owner = std::fs::metadata(format!("/proc/{pid}")).map(|found| found.uid());
+    owner.is_ok_and(|uid| uid == nix::unistd::geteuid().as_raw())
+}
+
 /// The processes of this pid namespace, as far as `/proc` shows them.
 pub fn all() -> Vec<i32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -277,14 +294,14 @@ pub fn has_open(pid: i32, device: u64, inode: u64) -> bool {
         .any(is_it)
 }
 
-/// When a process started; nothing where `/proc` hides it.
+/// What a process is; nothing where `/proc` hides it.
 ///
 /// # Errors
 /// A shortage of descriptors: it must not pass for a hidden start, which lets
 /// any process of the number through.
-fn start_of(pid: i32) -> Result<Option<Duration>> {
+fn row_of(pid: i32) -> Result<Option<Row>> {
     match std::fs::read(format!("/proc/{pid}/stat")).map_err(Error::os) {
-        Ok(line) => Ok(stat::field(&line, 22).and_then(start_from_ticks)),
+        Ok(line) => Ok(stat::ticks_per_second().and_then(|hz| Row::parse(&line, hz))),
         Err(error) if error.is_shortage() => Err(error),
         Err(_) => Ok(None),
     }
