@@ -5,6 +5,8 @@ pub mod arrival;
 pub mod blocked;
 pub mod fork_tree;
 pub mod identity;
+pub mod init;
 pub mod reaper;
 pub mod signal;
 pub mod spawn;
+pub mod zombies;
