@@ -64,6 +64,7 @@ impl Init {
     /// to it as long as it lives, and to what it left after that.
     ///
     /// When this process is killed by SIGKILL, the kernel kills the command.
+    /// Signals stay blocked afterwards.
     ///
     /// # Errors
     /// When the system cannot start or wait for a process.
@@ -76,8 +77,8 @@ impl Init {
             Ok(child) => self.follow(&reaper, &signals, &child)?,
             Err(exit) => Course { exit, reaped: 0 },
         };
-        // Whom the rest was meant for has ended.
-        while let Ok(Some(_)) = signals.read_signal() {}
+        // Whom a signal is meant for from now on has ended.
+        reaper.for_good();
         Ok(course)
     }
 
