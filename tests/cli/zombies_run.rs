@@ -9,10 +9,10 @@ use crate::shell::below;
 
 /// A program that runs another one as its parent should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Init {
+enum Parent {
     Ours,
     Tini,
-    DumbInit,
+    Dumb,
 }
 
 /// Where it runs.
@@ -26,14 +26,14 @@ enum World {
 
 const WORLDS: [World; 2] = [World::Subreaper, World::First];
 
-impl Init {
+impl Parent {
     fn words(self, world: World) -> Vec<&'static str> {
         let words: &[&str] = match (self, world) {
-            (Init::Ours, _) => &[IPC, "reap-zombies", "run", "--"],
-            (Init::Tini, World::Subreaper) => &["tini", "-s", "--"],
-            (Init::Tini, World::First) => &["tini", "-g", "--"],
+            (Parent::Ours, _) => &[IPC, "reap-zombies", "run", "--"],
+            (Parent::Tini, World::Subreaper) => &["tini", "-s", "--"],
+            (Parent::Tini, World::First) => &["tini", "-g", "--"],
             // Else it makes a session, and signals its group.
-            (Init::DumbInit, _) => &["dumb-init", "--single-child", "--"],
+            (Parent::Dumb, _) => &["dumb-init", "--single-child", "--"],
         };
         let unshare = ["unshare", "-Urpf", "--mount-proc", "--kill-child", "--"];
         match world {
@@ -44,19 +44,19 @@ impl Init {
 }
 
 /// The inits that are there, ours first, each where it can run.
-fn inits(sb: &Sandbox) -> Vec<(Init, World)> {
+fn inits(sb: &Sandbox) -> Vec<(Parent, World)> {
     let mut found = Vec::new();
     for world in WORLDS {
         if world == World::First && !may_unshare(sb) {
             continue;
         }
-        found.push((Init::Ours, world));
+        found.push((Parent::Ours, world));
         if has("tini") {
-            found.push((Init::Tini, world));
+            found.push((Parent::Tini, world));
         }
         // It never inherits but as the first process.
         if world == World::First && has("dumb-init") {
-            found.push((Init::DumbInit, world));
+            found.push((Parent::Dumb, world));
         }
     }
     found
@@ -75,7 +75,7 @@ fn may_unshare(sb: &Sandbox) -> bool {
     may
 }
 
-fn started(sb: &Sandbox, (init, world): (Init, World), words: &[&str]) -> Running {
+fn started(sb: &Sandbox, (init, world): (Parent, World), words: &[&str]) -> Running {
     let words = [&init.words(world), words].concat();
     sb.program(words[0], &words[1..]).start()
 }
@@ -147,7 +147,7 @@ int main(int argc, char **argv) {
 "#;
 
 /// The signals that get through to the command.
-fn passed_on(sb: &Sandbox, init: (Init, World), catcher: &str) -> BTreeSet<i32> {
+fn passed_on(sb: &Sandbox, init: (Parent, World), catcher: &str) -> BTreeSet<i32> {
     let all = (1..=31).chain(libc::SIGRTMIN()..=libc::SIGRTMAX());
     let others =
         all.filter(|signal| ![libc::SIGKILL, libc::SIGSTOP, libc::SIGCHLD].contains(signal));
@@ -210,7 +210,7 @@ fn every_signal_is_passed_on_and_no_other_init_passes_on_more() {
     let mut ours = BTreeSet::new();
     for init in inits {
         let passed = passed_on(&sb, init, catcher);
-        if init.0 == Init::Ours {
+        if init.0 == Parent::Ours {
             let standard: BTreeSet<i32> =
                 (1..=31).filter(|one| ![9, 17, 19].contains(one)).collect();
             assert!(
@@ -236,7 +236,7 @@ fn queued_signals_arrive_all_in_order_and_with_their_values() {
     let catcher = compiled_text(&sb, "catcher", CATCHER);
     let mut running = started(
         &sb,
-        (Init::Ours, World::Subreaper),
+        (Parent::Ours, World::Subreaper),
         &[catcher.to_str().unwrap(), "1000"],
     );
     assert_eq!(running.line(), "ready");
@@ -386,7 +386,7 @@ fn the_command_is_started_with_our_mask_and_dispositions_bit_by_bit() {
     for (blocked, ignored) in cases {
         for (init, world) in inits(&sb) {
             // What the others do is theirs; with nothing set they agree.
-            if init == Init::Ours || (blocked.is_empty() && ignored.is_empty()) {
+            if init == Parent::Ours || (blocked.is_empty() && ignored.is_empty()) {
                 // unshare has its own ways.
                 let words = init.words(world);
                 let around = &words[..words.len() - init.words(World::Subreaper).len()];
@@ -440,7 +440,7 @@ fn leftovers_are_killed_where_that_is_wanted() {
         if world == World::First && !may_unshare(&sb) {
             continue;
         }
-        let mut words = Init::Ours.words(world);
+        let mut words = Parent::Ours.words(world);
         words.insert(words.len() - 1, "--kill-leftovers");
         let daemon = "for i in 1 2 3 4 5; do setsid sh -c 'trap \"\" TERM HUP INT; sleep 600 & exec sleep 600' & done; exit 4";
         let run = sb
