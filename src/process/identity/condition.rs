@@ -169,11 +169,8 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_runs_is_in_no_call() {
-        assert_eq!(
-            Call::of(std::process::id() as i32).name().as_deref(),
-            Some("read")
-        );
+    fn calls_have_names_and_what_is_not_there_is_hidden() {
+        assert_ne!(Call::of(std::process::id() as i32), Call::Hidden);
         assert_eq!(Call::of(i32::MAX), Call::Hidden);
         let call = Call::In(libc::SYS_nanosleep, [0; 6]);
         assert_eq!(call.name().as_deref(), Some("nanosleep"));
