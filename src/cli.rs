@@ -1,10 +1,13 @@
 //! The command tree, the one dispatch, and the only printer of errors.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+mod explain;
+
+use explain::{explain, more};
 
 /// Set by the completion scripts when they ask for candidates.
 pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
@@ -12,13 +15,12 @@ pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 use crate::cmd::context::{Context, ending};
 use crate::cmd::options::Global;
 use crate::cmd::{
-    array, barrier, completions, demo, event, fork_tree, kill, leaf, lock, man, mq, sem, shm,
-    signal, tree, value,
+    array, barrier, completions, demo, event, fork_tree, kill, leaf, lock, man, mq, reap_zombies,
+    sem, shm, signal, tree, value,
 };
-use crate::escape::{escaped, escaped_text};
-use crate::exit::{Exit, TABLE};
+use crate::exit::Exit;
 use crate::name::Scope;
-use crate::output::{Color, Output, tell};
+use crate::output::Output;
 use crate::sys::signal::die_by;
 
 /// Shared memory, values, locks, semaphores, queues and events for the shell
@@ -144,6 +146,8 @@ enum Noun {
 
     Kill(kill::Kill),
 
+    ReapZombies(reap_zombies::ReapZombies),
+
     Demo(demo::Demo),
 
     Man(man::Man),
@@ -166,6 +170,7 @@ impl Noun {
             Noun::Tree(_) => "tree",
             Noun::Signal(verb) => verb.path(),
             Noun::Kill(_) => "kill",
+            Noun::ReapZombies(reap_zombies) => reap_zombies.path(),
             Noun::Demo(_) => "demo",
             Noun::Man(_) => "man",
             Noun::Completions(_) => "completions",
@@ -194,6 +199,7 @@ impl Noun {
             Noun::Tree(tree) => tree.run(context),
             Noun::Signal(verb) => verb.run(context),
             Noun::Kill(kill) => kill.run(context),
+            Noun::ReapZombies(reap_zombies) => reap_zombies.run(context),
             Noun::Demo(demo) => demo.run(context),
             Noun::Man(man) => man.run(context, &command()),
             Noun::Completions(completions) => completions.run(context),
@@ -256,7 +262,7 @@ fn run(global: Global, noun: Noun) -> Exit {
 }
 
 /// Verbs that run a command: their own failures, misuse included, are 125.
-const RUN_LIKE: [&str; 2] = ["lock run", "sem run"];
+const RUN_LIKE: [&str; 3] = ["lock run", "sem run", "reap-zombies run"];
 
 /// Commands that do so where `--` and a command follow.
 const RUN_LIKE_WITH_COMMAND: [&str; 1] = ["fork-tree"];
@@ -334,87 +340,6 @@ fn parse_words(tree: clap::Command, words: &[OsString]) -> leaf::Parsed<Noun> {
     let mut matches = tree.try_get_matches_from(words)?;
     let cli = Cli::from_arg_matches_mut(&mut matches)?;
     Ok((cli.global, cli.noun))
-}
-
-/// Help and version go to standard output and must arrive; the rest is misuse.
-fn explain(words: &[OsString], refusal: clap::Error) -> Exit {
-    if refusal.use_stderr() {
-        let text = quoting_safely(words, refusal).render().to_string();
-        tell(escaped_text(text.as_bytes()).trim_end());
-        return Exit::Usage;
-    }
-    let mut out = Output::new(false, false, color(words));
-    let text = refusal.render();
-    let text = if out.is_colored() {
-        text.ansi().to_string()
-    } else {
-        text.to_string()
-    };
-    let printed = out
-        .stdout()
-        .write(text.as_bytes())
-        .and_then(|()| out.flush());
-    match printed {
-        Ok(()) => Exit::Done,
-        Err(error) => ending(&error.into(), |error| tell(format_args!("ipc: {error:#}"))),
-    }
-}
-
-/// The same refusal with the words in it escaped: clap takes escape sequences
-/// out of what it quotes and leaves line ends in, so that a word could pass
-/// for another one, or for a line of ours.
-fn quoting_safely(words: &[OsString], refusal: clap::Error) -> clap::Error {
-    let escape = |word: &OsString| OsString::from(escaped(word.as_bytes()));
-    let safe: Vec<OsString> = words.iter().map(escape).collect();
-    if safe == words {
-        return refusal;
-    }
-    match parse_tree(complete_tree(), &safe) {
-        Err(again) if again.use_stderr() => again,
-        // Only the bytes themselves are wrong.
-        _ => refusal,
-    }
-}
-
-/// The colour that is asked for where nothing is parsed yet.
-fn color(words: &[OsString]) -> Color {
-    let asked = |when: &str| {
-        let glued = format!("--color={when}");
-        words.iter().any(|word| *word == *glued)
-            || words
-                .windows(2)
-                .any(|pair| pair[0] == "--color" && pair[1] == when)
-    };
-    match () {
-        () if asked("always") => Color::Always,
-        () if asked("never") => Color::Never,
-        () => Color::Auto,
-    }
-}
-
-const EXAMPLES: &str = "\
-Examples:
-  ipc mq create jobs && ipc mq send jobs 'build main'
-      Makes a queue and sends a message.
-  job=$(ipc mq recv jobs --timeout 10s) || exit
-      Takes it in another shell, or gives up.
-  ipc sem acquire printer --create && { lpr page; ipc sem release printer; }
-      Prints alone.
-  date | ipc shm write now --create --truncate; ipc shm read now
-      Keeps a line in shared memory and reads it.
-  ipc man mq send
-      Shows the manual of a command.
-
-";
-
-/// The end of `ipc --help`: examples, and the exit codes from the one table.
-fn more() -> String {
-    let mut text = format!("{EXAMPLES}Exit status:\n");
-    for (code, meaning) in TABLE {
-        text.push_str(&format!("  {code:<9}{meaning}\n"));
-    }
-    text.push_str("\nSee also: ipc(7)");
-    text
 }
 
 #[cfg(test)]

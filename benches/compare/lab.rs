@@ -11,13 +11,14 @@ use std::time::Instant;
 pub const IPC: &str = env!("CARGO_BIN_EXE_ipc");
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/floors");
-const FLOORS: [&str; 13] = [
+const FLOORS: [&str; 14] = [
     "copy_in",
     "fill",
     "hand_over",
     "lines_in",
     "lines_out",
     "mq_send",
+    "proc_stat",
     "sem_by_hand",
     "sem_post",
     "shm_read",

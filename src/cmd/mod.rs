@@ -22,6 +22,7 @@ pub(crate) mod lock;
 pub(crate) mod man;
 pub(crate) mod mq;
 pub(crate) mod options;
+pub(crate) mod reap_zombies;
 pub(crate) mod removal;
 pub(crate) mod sem;
 pub(crate) mod shm;

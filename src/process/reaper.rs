@@ -53,9 +53,10 @@ impl Reaper {
         Ok(Reaper { ends, former })
     }
 
-    /// The mask from before.
-    pub fn former(&self) -> SigSet {
-        self.former
+    /// Leaves the mask as it is until the process ends: what comes now comes
+    /// too late, and the exit code has to say how it went.
+    pub fn for_good(self) {
+        std::mem::forget(self);
     }
 
     /// Takes one end, if there is one. Never waits.

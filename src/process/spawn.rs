@@ -91,6 +91,27 @@ impl<'a> Spawn<'a> {
         }
     }
 
+    /// Starts the command with this signal mask, in a process group of its own
+    /// if it is to have one, and does not wait. What keeps the command itself
+    /// from starting is an [`Exit`].
+    ///
+    /// # Errors
+    /// When the system cannot start a process.
+    pub fn start(
+        &self,
+        mask: SigSet,
+        in_own_group: bool,
+    ) -> Result<std::result::Result<Child, Exit>> {
+        let mut command = self.command(mask, &[]);
+        if in_own_group {
+            command.process_group(0);
+        }
+        match command.spawn() {
+            Ok(child) => Ok(Ok(child)),
+            Err(refusal) => self.failed(refusal).map(Err),
+        }
+    }
+
     /// Becomes the command; returns only when it cannot be started.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ pub mod mapping;
 pub mod mount;
 pub mod mq;
 pub mod pidfd;
+pub mod ptrace;
 pub mod queue;
 pub mod signal;
 pub mod startup;

@@ -107,6 +107,17 @@ pub fn ignore_size_limit() {
     let _ = unsafe { sigaction(Signal::SIGXFSZ, &ignore) };
 }
 
+/// Sends a signal to a process group, by number: nix has no names for
+/// real-time signals.
+///
+/// # Errors
+/// ESRCH when it is gone, EPERM.
+pub fn send_to_group(group: i32, signal: i32) -> Result<(), nix::errno::Errno> {
+    // SAFETY: takes two integers.
+    let sent = unsafe { libc::killpg(group, signal) };
+    nix::errno::Errno::result(sent).map(drop)
+}
+
 /// Ends this process by `signal`, so that the caller sees the real thing.
 ///
 /// Returns only where the signal is one that does not end a process.

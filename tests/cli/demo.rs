@@ -94,7 +94,7 @@ fn its_outcome_is_json_too() {
         .filter(|line| !line.is_empty())
         .map(|line| serde_json::from_slice(line).unwrap())
         .collect();
-    assert_eq!(lines.len(), 8);
+    assert_eq!(lines.len(), 9);
     assert!(lines.iter().all(|line| line["ok"] == true));
 }
 

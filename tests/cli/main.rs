@@ -68,6 +68,9 @@ mod terminal;
 mod tree;
 mod value;
 mod value_races;
+mod zombies;
+mod zombies_inject;
+mod zombies_run;
 
 /// A test file that nobody listed would never run.
 #[test]

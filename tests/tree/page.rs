@@ -48,7 +48,16 @@ fn name(page: &mut Roff, spot: &Spot) {
 
 fn synopsis(page: &mut Roff, spot: &Spot) {
     page.section("SYNOPSIS");
-    page.request(&format!("SY {}", quoted(&literal(&spot.words.join(" ")))));
+    let call = format!("SY {}", quoted(&literal(&spot.words.join(" "))));
+    page.request(&call);
+    if spot.is_noun() && !spot.command.is_subcommand_required_set() && spot.noun().is_some() {
+        // A noun that does something without a verb.
+        for part in parts(&spot.command) {
+            page.line(&part.replace("...", "...\\&"));
+        }
+        page.request("YS");
+        page.request(&call);
+    }
     if spot.is_noun() {
         let noun = if spot.noun().is_some() {
             ""

@@ -14,6 +14,7 @@ use crate::sys::signal::StopFlag;
 
 mod account;
 mod buffer;
+mod careless;
 mod felled;
 mod heir;
 mod limit;
@@ -48,7 +49,7 @@ pub(crate) struct Demo {}
 /// A title, and what happens; it fails when the outcome is not as it must be.
 type Scene = (&'static str, fn(&mut Stage<'_>) -> anyhow::Result<()>);
 
-const SCENES: [Scene; 8] = [
+const SCENES: [Scene; 9] = [
     (
         "One producer and three consumers share a queue of four messages",
         buffer::play,
@@ -80,6 +81,10 @@ const SCENES: [Scene; 8] = [
     (
         "A tree of processes is shown, and ended to the last of them",
         felled::play,
+    ),
+    (
+        "A careless parent leaves five zombies, and is helped",
+        careless::play,
     ),
 ];
 

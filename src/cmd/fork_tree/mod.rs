@@ -35,7 +35,7 @@ Exit status:
   8    nodes ended otherwise: without CMD; with it, when not all that failed did so alike
   With CMD, where all that failed did so alike: its exit code, or 128+N when signal N ended it.
 
-See also: ipc-tree(1), fork(2)";
+See also: ipc-tree(1), ipc-reap-zombies(1), fork(2)";
 
 /// Build a tree of real processes
 ///

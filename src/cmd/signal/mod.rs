@@ -1,11 +1,6 @@
 //! `ipc signal`: waiting for signals, and what processes do about them.
 
-use clap::Subcommand;
-
-use super::context::Context;
-use super::leaf::{self, Parsed};
 use super::verbs::verbs;
-use crate::exit::Exit;
 
 mod explain;
 mod ls;

@@ -28,7 +28,7 @@ Examples:
 Exit status:
   3  there is no such process
 
-See also: ipc-fork-tree(1), pstree(1), ps(1)";
+See also: ipc-fork-tree(1), ipc-reap-zombies(1), pstree(1), ps(1)";
 
 /// Show the tree of processes below one
 ///

@@ -21,12 +21,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::process::signal::Signal;
 use crate::sys::pidfd;
 
+mod condition;
 mod dispositions;
 mod files;
 mod lineage;
 mod stat;
 mod table;
 
+pub use condition::{Call, Confinement, calls_of_threads, target_of, wait_function};
 pub use dispositions::Dispositions;
 pub use files::{Files, Use, UsedFile, files_of};
 pub use lineage::{

@@ -73,6 +73,12 @@ pub struct Row {
 }
 
 impl Row {
+    /// The row of one process, if it is there and not hidden.
+    pub fn of(pid: i32) -> Option<Row> {
+        let line = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        Row::parse(&line, ticks_per_second()?)
+    }
+
     /// Whether it has ended and waits to be reaped, all of its threads.
     pub fn is_zombie(&self) -> bool {
         self.state.is_zombie() && self.threads <= 1
