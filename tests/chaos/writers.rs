@@ -85,7 +85,11 @@ pub(crate) fn run_if_asked() {
         let number = element.parse(number.as_bytes()).unwrap();
         let all = (0..LENGTH).map(|index| (index, number.clone()));
         array
-            .put(all.collect::<Vec<_>>().into_iter(), &mut patient())
+            .put(
+                0..LENGTH,
+                all.collect::<Vec<_>>().into_iter(),
+                &mut patient(),
+            )
             .unwrap();
         steady(&array);
         let sum = |now: &_| element.sum(now, &one, false).map(Some);
@@ -160,7 +164,11 @@ pub(crate) fn run(count: usize, changes: u64) {
     let nine = element.parse(b"9").unwrap();
     let all = (0..LENGTH).map(|index| (index, nine.clone()));
     after
-        .put(all.collect::<Vec<_>>().into_iter(), &mut patient())
+        .put(
+            0..LENGTH,
+            all.collect::<Vec<_>>().into_iter(),
+            &mut patient(),
+        )
         .unwrap();
     assert_eq!(steady(&after).unwrap()[..8], 9_i64.to_ne_bytes());
     for (object, family) in [(&array, Family::Array), (&counter, Family::Value)] {

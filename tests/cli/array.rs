@@ -345,6 +345,18 @@ fn a_writer_that_is_killed_is_seen_by_steady_readers_until_the_next_fill() {
     }
     let json = sb.ipc(["array", "stat", "w", "--json"]).run().json();
     assert_eq!(json["objects"][0]["status"], "torn");
+    // What is written into it does not make whole what is not.
+    for words in [
+        ["set", "w", "0:2", "z"],
+        ["set", "w", "3", "z"],
+        ["set", "w", "::3", "z"],
+    ] {
+        prints(&sb, &words, "");
+        sb.ipc(["array", "get", "w", "--consistent"])
+            .run()
+            .code(7)
+            .stderr_has("a change of elements 0 to 3");
+    }
     prints(&sb, &["fill", "w", "y", "-t", "30s"], "");
     prints(&sb, &["get", "w", "--consistent"], "y\ny\ny\ny\n");
 }

@@ -4,7 +4,7 @@
 //! be a lock that looks taken and is free. What a given version of a shell
 //! forks is its own affair, so each form may come out either way.
 
-use crate::sandbox::{Sandbox, has};
+use crate::sandbox::{skip, Sandbox, has};
 use crate::shell::Shell;
 
 const SHELLS: [&[&str]; 4] = [&["bash"], &["dash"], &["zsh", "-f"], &["busybox", "sh"]];
@@ -218,6 +218,27 @@ fn a_process_left_to_a_reaper_is_not_its_child() {
     let said = String::from_utf8_lossy(&outcome.stdout);
     assert!(said.contains("the parent has ended"), "{said}");
     assert!(said.contains("hint: --owner"), "{said}");
+    assert_eq!(sb.left_in_shm(), Vec::<String>::new());
+}
+
+#[test]
+fn process_1_is_not_the_owner_of_what_was_left_to_it() {
+    if !has("setsid") {
+        return;
+    }
+    let sb = Sandbox::new();
+    let script = "mkfifo go done; \
+        ( setsid sh -c 'read x <go; set -- $(cat /proc/$$/stat); echo $4 >parent; \
+            exec ipc lock acquire L >done 2>&1' & ); \
+        echo x >go; cat done; cat parent";
+    let outcome = sb.sh(script).run();
+    outcome.ok();
+    let said = String::from_utf8_lossy(&outcome.stdout);
+    if said.lines().last() != Some("1") {
+        skip("orphans do not come to process 1 here");
+        return;
+    }
+    assert!(said.contains("the parent has ended"), "{said}");
     assert_eq!(sb.left_in_shm(), Vec::<String>::new());
 }
 

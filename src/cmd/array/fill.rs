@@ -60,7 +60,11 @@ impl Fill {
         let count = array.header().count();
         let mut wait = context.wait(deadline, format!("another writer of array {name}"));
         array
-            .put((0..count).map(|index| (index, scalar.clone())), &mut wait)
+            .put(
+                0..count,
+                (0..count).map(|index| (index, scalar.clone())),
+                &mut wait,
+            )
             .map_err(|error| error.about(&name))?;
         if context.out.is_json() {
             let label = Label::new(context.inner(&name));

@@ -36,7 +36,8 @@ Exit status:
   3    there is no such array
   6    the index is beyond the end (ERANGE), or under --consistent: writers leave
        no moment to copy it
-  7    no array, or torn: a writer was killed in the middle of a change
+  7    no array; under --consistent, and for elements of more than 8 bytes, also torn: a
+       writer was killed in the middle of a change
   124  the time is over
 
 See also: ipc-array-set(1), ipc-value-get(1)";

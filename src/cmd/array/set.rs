@@ -93,7 +93,7 @@ impl Set {
             .enumerate()
             .map(|(number, index)| (index, values[number % values.len()].clone()));
         array
-            .put(pairs, &mut wait)
+            .put(selection.span(), pairs, &mut wait)
             .map_err(|error| error.about(&name))?;
         if context.out.is_json() {
             let label = Label::new(context.inner(&name));

@@ -164,9 +164,11 @@ pub(super) fn owner(named: Option<i32>) -> Result<Process> {
         return Ok(parent);
     };
     // Sessions are inherited, and only a leader has chosen its own: with
-    // another than its parent's a process was left to a reaper.
+    // another than its parent's a process was left to a reaper. A leader below
+    // process 1 nearly always was: nobody else starts one there.
     let (this, session) = (getpid(), getsid(None).ok());
-    if session.is_some_and(|own| own != this && own.as_raw() != found.session) {
+    let has_chosen = |own| own == this && parent.pid() != 1;
+    if session.is_some_and(|own| !has_chosen(own) && own.as_raw() != found.session) {
         return refused("the parent has ended, and process 1 or a reaper stands in its place");
     }
     if is_launcher(parent.pid()) {

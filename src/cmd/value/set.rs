@@ -59,7 +59,7 @@ impl Set {
                 let label = Label::new(context.inner(&name));
                 json!({ "name": label.name, "value": scalar })
             });
-            let put = array.put([(0, scalar)].into_iter(), &mut wait);
+            let put = array.put(0..1, [(0, scalar)].into_iter(), &mut wait);
             let exit = answered(put.map_err(|error| error.about(&name)))?;
             match document.filter(|_| exit == Exit::Done) {
                 Some(document) => context.out.json(&document).map(|()| exit),

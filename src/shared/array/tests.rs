@@ -56,7 +56,7 @@ fn text(array: &Array, text: &str) -> Scalar {
 }
 
 fn set(array: &Array, to: &str) -> Result<()> {
-    array.put([(0, text(array, to))].into_iter(), &mut soon())
+    array.put(0..1, [(0, text(array, to))].into_iter(), &mut soon())
 }
 
 #[test]
@@ -351,7 +351,7 @@ fn ten_thousand_hostile_files_are_an_answer_and_never_a_signal() {
                 let scalar = scalar.unwrap_or(Scalar::Bytes(Vec::new()));
                 let element = array.header().element;
                 if element.is_text() == matches!(scalar, Scalar::Bytes(_)) {
-                    let _ = array.put([(index, scalar)].into_iter(), &mut now());
+                    let _ = array.put(index..index + 1, [(index, scalar)].into_iter(), &mut now());
                 }
                 let _ = array.update(index, &mut now(), |old| Ok(Some(old.clone())));
             }

@@ -1,6 +1,7 @@
 //! What lies behind the data: who writes, and how often was written.
 
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
@@ -27,6 +28,10 @@ pub(super) const WRITER: usize = 24;
 const NAMESPACE: usize = 32;
 /// Place of that of the time namespace that its stamp is of.
 const TIME_NAMESPACE: usize = 40;
+/// Place of the first element of the change under way, or of a torn one.
+const TORN_FROM: usize = 48;
+/// Place of the element behind the last one of it.
+const TORN_TO: usize = 56;
 const MAGIC: [u8; 8] = *b"ipcvalue";
 const VERSION: u32 = 1;
 
@@ -125,11 +130,41 @@ impl Trailer<'_> {
             let alive = self.is_writer_alive(self.writer())?;
             // The writer may have come to its end between the looks.
             if !alive && self.generation() == generation {
-                return Err(torn());
+                return Err(self.torn());
             }
             let until = wait.next(Some(RECHECK))?;
             self.sleep(generation, until)?;
         }
+    }
+
+    /// The elements of the change that is under way, or that was never finished.
+    pub(super) fn span(&self) -> Range<u64> {
+        let word = |place| self.mapping.cell(self.at + place, 8).load();
+        word(TORN_FROM)..word(TORN_TO)
+    }
+
+    /// Notes which elements change. Killed between the two words it has noted
+    /// more than that, if what was noted before lies within.
+    pub(super) fn note_span(&self, span: &Range<u64>) {
+        for (place, index) in [(TORN_FROM, span.start), (TORN_TO, span.end)] {
+            let word = self.mapping.cell(self.at + place, 8);
+            let _ = word.update(|_| Ok::<u64, Error>(index));
+        }
+    }
+
+    /// The error of a change whose writer was killed.
+    pub(super) fn torn(&self) -> Error {
+        let span = self.span();
+        let several = span.end > span.start + 1;
+        let (what, hint) = if several {
+            let what = format!("a change of elements {} to {}", span.start, span.end - 1);
+            let hint = "ipc array fill, or a set of all of them, makes it whole";
+            (what, hint)
+        } else {
+            ("a change".to_owned(), "the next set makes it whole")
+        };
+        let message = format!("is torn: its writer was killed in the middle of {what}");
+        Error::new(ErrorKind::Broken, message).hint(hint)
     }
 
     /// Sleeps while the generation is `seen`.
@@ -173,14 +208,6 @@ impl Trailer<'_> {
 
 pub(super) fn is_changing(generation: u64) -> bool {
     generation & 1 == 1
-}
-
-pub(super) fn torn() -> Error {
-    Error::new(
-        ErrorKind::Broken,
-        "is torn: its writer was killed in the middle of a change",
-    )
-    .hint("the next set makes it whole")
 }
 
 fn is_alive(word: OwnerWord, namespaces: Namespaces) -> Result<bool> {

@@ -1,9 +1,10 @@
 //! Changing elements: one in one step, several in the turn of a writer.
 
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 use super::Array;
-use super::trailer::{self, GENERATION};
+use super::trailer::GENERATION;
 use crate::error::{Error, Result};
 use crate::shared::scalar::Scalar;
 use crate::sys::futex;
@@ -61,9 +62,7 @@ impl Array {
         mut change: impl FnMut(&Scalar) -> Result<Option<Scalar>>,
     ) -> Result<Change> {
         let turn = self.turn(wait)?;
-        if turn.is_torn() {
-            return Err(trailer::torn());
-        }
+        turn.require_whole()?;
         let old = self
             .header
             .element
@@ -74,16 +73,19 @@ impl Array {
                 old,
             });
         };
-        turn.change(|array| array.store(index, &new))?;
+        turn.change(index..index + 1, true, |array| array.store(index, &new))?;
         Ok(Change { old, new })
     }
 
-    /// Puts elements at flat indexes, all at once for steady readers.
+    /// Puts elements at different flat indexes within `span`, all at once for
+    /// steady readers. What a killed writer left torn is whole again when all
+    /// that it meant to change has been put anew.
     ///
     /// # Errors
     /// What the wait says when another writer does not come to an end.
     pub fn put(
         &self,
+        span: Range<usize>,
         pairs: impl ExactSizeIterator<Item = (usize, Scalar)>,
         wait: &mut Wait,
     ) -> Result<()> {
@@ -97,7 +99,9 @@ impl Array {
             }
             _ => {}
         }
-        self.turn(wait)?.change(|array| array.store_all(pairs))
+        let all = pairs.len() == span.len();
+        self.turn(wait)?
+            .change(span, all, |array| array.store_all(pairs))
     }
 
     fn store_all(&self, mut pairs: impl Iterator<Item = (usize, Scalar)>) -> Result<()> {

@@ -5,6 +5,7 @@
 //! again. A writer that is killed leaves the word to a dead process, which the
 //! next writer takes over, and the generation odd, which readers report.
 
+use std::ops::Range;
 use std::sync::atomic::{Ordering, fence};
 
 use super::trailer::{GENERATION, Trailer, WRITER, is_changing};
@@ -38,22 +39,35 @@ impl Array {
 }
 
 impl Turn<'_> {
-    /// Whether an earlier writer was killed in the middle.
-    pub(super) fn is_torn(&self) -> bool {
-        self.held
-            .as_ref()
-            .is_some_and(|(trailer, _)| is_changing(trailer.generation()))
+    /// Refuses to go on from what an earlier writer, killed in the middle, left.
+    pub(super) fn require_whole(&self) -> Result<()> {
+        match &self.held {
+            Some((trailer, _)) if is_changing(trailer.generation()) => Err(trailer.torn()),
+            _ => Ok(()),
+        }
     }
 
-    /// Changes what it likes; readers of one moment see all of it or nothing.
-    /// A change that fails leaves the array torn.
-    pub(super) fn change(&self, change: impl FnOnce(&Array) -> Result<()>) -> Result<()> {
+    /// Changes elements within `span`, `all` of them or some; readers of one
+    /// moment see the whole change or nothing. A change that fails leaves the
+    /// array torn, and so does one of less than what was torn before.
+    pub(super) fn change(
+        &self,
+        span: Range<usize>,
+        all: bool,
+        change: impl FnOnce(&Array) -> Result<()>,
+    ) -> Result<()> {
         let Some((trailer, _)) = &self.held else {
             return change(self.array);
         };
         // A signal that ends this process must not tear what it writes.
         let _blocked = Blocked::new()?;
         signal::ignore_size_limit();
+        let span = span.start as u64..span.end as u64;
+        let torn = is_changing(trailer.generation()).then(|| trailer.span());
+        let both = torn.as_ref().map_or(span.clone(), |torn| {
+            span.start.min(torn.start)..span.end.max(torn.end)
+        });
+        trailer.note_span(&both);
         let generation = trailer.mapping.cell(trailer.at + GENERATION, 8);
         // A writer killed in the middle left it odd, and so it stays until we are done.
         let _ = generation.update(|now| Ok::<u64, Error>(now | 1));
@@ -61,7 +75,13 @@ impl Turn<'_> {
         // here on may be seen before the odd generation is.
         fence(Ordering::SeqCst);
         change(self.array)?;
-        let _ = generation.update(|now| Ok::<u64, Error>((now | 1).wrapping_add(1)));
+        match torn {
+            Some(torn) if !all || both != span => {
+                trailer.note_span(&torn);
+                let _ = generation.update(|now| Ok::<u64, Error>(now.wrapping_add(2)));
+            }
+            _ => drop(generation.update(|now| Ok::<u64, Error>((now | 1).wrapping_add(1)))),
+        }
         futex::wake(trailer.mapping.word32(trailer.at + GENERATION), u32::MAX);
         Ok(())
     }
