@@ -12,10 +12,11 @@ pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 use crate::cmd::context::{Context, ending};
 use crate::cmd::options::Global;
 use crate::cmd::{
-    array, barrier, completions, demo, event, fork_tree, leaf, lock, man, mq, sem, shm, tree, value,
+    array, barrier, completions, demo, event, fork_tree, leaf, lock, man, mq, proc, sem, shm, tree,
+    value, wait,
 };
 use crate::escape::{escaped, escaped_text};
-use crate::exit::{Exit, TABLE};
+use crate::exit::Exit;
 use crate::name::Scope;
 use crate::output::{Color, Output, tell};
 use crate::sys::signal;
@@ -26,7 +27,7 @@ use crate::sys::signal;
 /// program can sit on the other side. Every verb takes --json, every blocking verb
 /// a --timeout, and every failure has its own exit code.
 #[derive(Debug, Parser)]
-#[command(name = "ipc", version, propagate_version = true, after_long_help = more())]
+#[command(name = "ipc", version, propagate_version = true, after_long_help = more::text())]
 #[command(arg_required_else_help = true, subcommand_required = true)]
 struct Cli {
     #[command(flatten)]
@@ -129,6 +130,17 @@ enum Noun {
     #[command(subcommand_help_heading = "Verbs")]
     Barrier(barrier::Verb),
 
+    /// Named processes: started in one shell, joined from any other
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        subcommand_value_name = "VERB"
+    )]
+    #[command(subcommand_help_heading = "Verbs")]
+    Proc(proc::Verb),
+
+    Wait(wait::Wait),
+
     ForkTree(fork_tree::ForkTree),
 
     Tree(tree::Tree),
@@ -151,6 +163,8 @@ impl Noun {
             Noun::Lock(verb) => verb.path(),
             Noun::Event(verb) => verb.path(),
             Noun::Barrier(verb) => verb.path(),
+            Noun::Proc(verb) => verb.path(),
+            Noun::Wait(_) => "wait",
             Noun::ForkTree(_) => "fork-tree",
             Noun::Tree(_) => "tree",
             Noun::Demo(_) => "demo",
@@ -163,7 +177,8 @@ impl Noun {
     fn is_run_like(&self) -> bool {
         match self {
             Noun::ForkTree(fork_tree) => fork_tree.is_run_like(),
-            _ => RUN_LIKE.contains(&self.path()),
+            Noun::Wait(wait) => wait.is_run_like(),
+            _ => run_like::VERBS.contains(&self.path()),
         }
     }
 
@@ -177,6 +192,8 @@ impl Noun {
             Noun::Lock(verb) => verb.run(context),
             Noun::Event(verb) => verb.run(context),
             Noun::Barrier(verb) => verb.run(context),
+            Noun::Proc(verb) => verb.run(context),
+            Noun::Wait(wait) => wait.run(context),
             Noun::ForkTree(fork_tree) => fork_tree.run(context),
             Noun::Tree(tree) => tree.run(context),
             Noun::Demo(demo) => demo.run(context),
@@ -200,7 +217,7 @@ pub fn main() -> ExitCode {
     let exit = match parse(&words) {
         Ok((global, noun)) => run(global, noun),
         Err(refusal) => match explain(&words, refusal) {
-            Exit::Usage if names_run_like(&words) => Exit::Failed,
+            Exit::Usage if run_like::is_named(&words) => Exit::Failed,
             exit => exit,
         },
     };
@@ -240,28 +257,6 @@ fn run(global: Global, noun: Noun) -> Exit {
     }
 }
 
-/// Verbs that run a command: their own failures, misuse included, are 125.
-const RUN_LIKE: [&str; 2] = ["lock run", "sem run"];
-
-/// Commands that do so where `--` and a command follow.
-const RUN_LIKE_WITH_COMMAND: [&str; 1] = ["fork-tree"];
-
-/// Whether a command line that could not be parsed was meant for such a verb.
-fn names_run_like(words: &[OsString]) -> bool {
-    let ours: Vec<&OsString> = words.iter().take_while(|word| *word != "--").collect();
-    let has_command = words.len() > ours.len() + 1;
-    let runs = |word: &OsString| RUN_LIKE_WITH_COMMAND.iter().any(|noun| word == noun);
-    if has_command && ours.iter().any(|word| runs(word)) {
-        return true;
-    }
-    ours.windows(2).any(|pair| {
-        RUN_LIKE.iter().any(|path| {
-            path.split_once(' ')
-                .is_some_and(|(noun, verb)| pair[0] == noun && pair[1] == verb)
-        })
-    })
-}
-
 /// Parses the one verb that the first two words name, else the whole tree.
 ///
 /// What is wrong, or a question for help, goes through the tree once more with
@@ -280,6 +275,9 @@ fn complete_tree() -> clap::Command {
 }
 
 fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
+    if words.get(1)? == "wait" {
+        return wait::leaf(Noun::Wait, &words[1..]);
+    }
     let (noun, verb) = (words.get(1)?.to_str()?, words.get(2)?.to_str()?);
     // The verb stands for the program: what follows are its arguments.
     let rest = &words[2..];
@@ -291,6 +289,7 @@ fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
         "mq" => mq::leaf(verb, rest).map(|parsed| within(parsed, Noun::Mq)),
         "lock" => lock::leaf(verb, rest).map(|parsed| within(parsed, Noun::Lock)),
         "barrier" => barrier::leaf(verb, rest).map(|parsed| within(parsed, Noun::Barrier)),
+        "proc" => proc::leaf(verb, rest).map(|parsed| within(parsed, Noun::Proc)),
         "event" => event::leaf(verb, rest).map(|parsed| within(parsed, Noun::Event)),
         _ => None,
     }
@@ -372,30 +371,7 @@ fn color(words: &[OsString]) -> Color {
     }
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  ipc mq create jobs && ipc mq send jobs 'build main'
-      Makes a queue and sends a message.
-  job=$(ipc mq recv jobs --timeout 10s) || exit
-      Takes it in another shell, or gives up.
-  ipc sem acquire printer --create && { lpr page; ipc sem release printer; }
-      Prints alone.
-  date | ipc shm write now --create --truncate; ipc shm read now
-      Keeps a line in shared memory and reads it.
-  ipc man mq send
-      Shows the manual of a command.
-
-";
-
-/// The end of `ipc --help`: examples, and the exit codes from the one table.
-fn more() -> String {
-    let mut text = format!("{EXAMPLES}Exit status:\n");
-    for (code, meaning) in TABLE {
-        text.push_str(&format!("  {code:<9}{meaning}\n"));
-    }
-    text.push_str("\nSee also: ipc(7)");
-    text
-}
-
+mod more;
+mod run_like;
 #[cfg(test)]
 mod tests;

@@ -5,12 +5,14 @@
 //! not used.
 
 use std::ffi::OsStr;
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use nix::errno::Errno;
+use nix::libc;
 use nix::unistd::geteuid;
 
 use crate::backing;
@@ -35,21 +37,58 @@ pub fn path() -> PathBuf {
 /// [`ErrorKind::Denied`] when it is not a folder of this user alone.
 pub fn folder() -> Result<PathBuf> {
     let folder = path();
-    let about = |error: Error| error.about(folder.display());
     match DirBuilder::new().mode(0o700).create(&folder) {
         Err(refusal) if refusal.kind() != std::io::ErrorKind::AlreadyExists => {
-            return Err(about(Error::os(refusal)));
+            return Err(Error::os(refusal).about(folder.display()));
         }
         _ => {}
     }
-    let found = std::fs::symlink_metadata(&folder).map_err(|refusal| about(Error::os(refusal)))?;
+    existing()?.ok_or_else(|| Error::os(Errno::ENOENT).about(folder.display()))
+}
+
+/// The folder, checked; nothing when there is none.
+///
+/// # Errors
+/// As [`folder`].
+pub fn existing() -> Result<Option<PathBuf>> {
+    let folder = path();
+    let about = |error: Error| error.about(folder.display());
+    let found = match std::fs::symlink_metadata(&folder) {
+        Err(refusal) if refusal.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        found => found.map_err(|refusal| about(Error::os(refusal)))?,
+    };
     if !found.is_dir() || found.uid() != geteuid().as_raw() || found.mode() & 0o077 != 0 {
         return Err(about(Error::new(
             ErrorKind::Denied,
             "is not a folder that belongs to you alone (mode 0700)",
         )));
     }
-    Ok(folder)
+    Ok(Some(folder))
+}
+
+/// Makes a file in the folder that has no name yet, and goes away if it never
+/// gets one. What is written goes to its end.
+///
+/// # Errors
+/// As [`folder`]; when the file system has no such files.
+pub fn unnamed() -> Result<File> {
+    let folder = folder()?;
+    let made = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .mode(0o600)
+        .custom_flags(libc::O_TMPFILE)
+        .open(&folder);
+    made.map_err(|refusal| {
+        let error = Error::os(refusal);
+        let lacks = matches!(error.errno(), Some(Errno::EOPNOTSUPP | Errno::EISDIR));
+        let error = if lacks {
+            error.saying("is on a file system without O_TMPFILE")
+        } else {
+            error
+        };
+        error.about(folder.display())
+    })
 }
 
 /// Saves bytes that could be delivered nowhere, in a new file of their own.

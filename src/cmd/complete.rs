@@ -81,7 +81,7 @@ fn candidates<'a>(
 }
 
 /// The scope of the line that is completed: its own option, else the variable.
-fn scope() -> Scope {
+pub(crate) fn scope() -> Scope {
     let words: Vec<_> = std::env::args_os().collect();
     let option = words
         .windows(2)

@@ -8,3 +8,4 @@ pub mod identity;
 pub mod reaper;
 pub mod signal;
 pub mod spawn;
+pub mod supervise;

@@ -38,6 +38,8 @@ mod mq;
 mod names;
 mod numpy;
 mod output;
+mod proc;
+mod proc_ties;
 mod python;
 mod readme;
 mod sem;
@@ -59,6 +61,7 @@ mod terminal;
 mod tree;
 mod value;
 mod value_races;
+mod wait;
 
 /// A test file that nobody listed would never run.
 #[test]

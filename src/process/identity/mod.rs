@@ -22,12 +22,14 @@ use crate::process::signal::Signal;
 use crate::sys::pidfd;
 
 mod dispositions;
+mod ending;
 mod files;
 mod lineage;
 mod stat;
 mod table;
 
 pub use dispositions::Dispositions;
+pub use ending::Fate;
 pub use files::{Files, Use, UsedFile, files_of};
 pub use lineage::{Lineage, ancestors, is_shell_of_one_command, lineage, prints_elsewhere};
 pub use stat::{Row, State, start_from_ticks, ticks_of};

@@ -29,6 +29,7 @@ mod geometry;
 mod info;
 #[cfg(test)]
 mod noise;
+mod observe;
 mod removal;
 #[cfg(test)]
 mod tests;
