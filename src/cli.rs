@@ -12,14 +12,14 @@ pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 use crate::cmd::context::{Context, ending};
 use crate::cmd::options::Global;
 use crate::cmd::{
-    array, barrier, completions, demo, event, fork_tree, leaf, lock, man, mq, proc, sem, shm, tree,
-    value, wait,
+    array, barrier, completions, demo, event, fork_tree, kill, leaf, lock, man, mq, proc, sem, shm,
+    signal, tree, value, wait,
 };
 use crate::escape::{escaped, escaped_text};
 use crate::exit::Exit;
 use crate::name::Scope;
 use crate::output::{Color, Output, tell};
-use crate::sys::signal;
+use crate::sys::signal::die_by;
 
 /// Shared memory, values, locks, semaphores, queues and events for the shell
 ///
@@ -145,6 +145,17 @@ enum Noun {
 
     Tree(tree::Tree),
 
+    /// Signals: waiting for them, and what processes do about them
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        subcommand_value_name = "VERB"
+    )]
+    #[command(subcommand_help_heading = "Verbs")]
+    Signal(signal::Verb),
+
+    Kill(kill::Kill),
+
     Demo(demo::Demo),
 
     Man(man::Man),
@@ -167,6 +178,8 @@ impl Noun {
             Noun::Wait(_) => "wait",
             Noun::ForkTree(_) => "fork-tree",
             Noun::Tree(_) => "tree",
+            Noun::Signal(verb) => verb.path(),
+            Noun::Kill(_) => "kill",
             Noun::Demo(_) => "demo",
             Noun::Man(_) => "man",
             Noun::Completions(_) => "completions",
@@ -196,6 +209,8 @@ impl Noun {
             Noun::Wait(wait) => wait.run(context),
             Noun::ForkTree(fork_tree) => fork_tree.run(context),
             Noun::Tree(tree) => tree.run(context),
+            Noun::Signal(verb) => verb.run(context),
+            Noun::Kill(kill) => kill.run(context),
             Noun::Demo(demo) => demo.run(context),
             Noun::Man(man) => man.run(context, &command()),
             Noun::Completions(completions) => completions.run(context),
@@ -223,7 +238,7 @@ pub fn main() -> ExitCode {
     };
     if let Exit::Signal(signal) = exit {
         // The caller sees a real death by signal, not a number that looks like one.
-        signal::die_by(signal);
+        die_by(signal);
     }
     ExitCode::from(exit.code())
 }
@@ -279,6 +294,9 @@ fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
         return wait::leaf(Noun::Wait, &words[1..]);
     }
     let (noun, verb) = (words.get(1)?.to_str()?, words.get(2)?.to_str()?);
+    if noun == "kill" {
+        return kill::leaf(Noun::Kill, &words[1..]);
+    }
     // The verb stands for the program: what follows are its arguments.
     let rest = &words[2..];
     match noun {
@@ -291,6 +309,7 @@ fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
         "barrier" => barrier::leaf(verb, rest).map(|parsed| within(parsed, Noun::Barrier)),
         "proc" => proc::leaf(verb, rest).map(|parsed| within(parsed, Noun::Proc)),
         "event" => event::leaf(verb, rest).map(|parsed| within(parsed, Noun::Event)),
+        "signal" => signal::leaf(verb, rest).map(|parsed| within(parsed, Noun::Signal)),
         _ => None,
     }
 }
@@ -299,10 +318,11 @@ fn within<V>(parsed: leaf::Parsed<V>, noun: fn(V) -> Noun) -> leaf::Parsed<Noun>
     parsed.map(|(global, verb)| (global, noun(verb)))
 }
 
-/// Parses by a tree. Elements of arrays may look like options; when they do
-/// not help, the message is about the words as they were written.
+/// Parses by a tree. Elements of arrays and signals may look like options; when
+/// they do not help, the message is about the words as they were written.
 fn parse_tree(tree: clap::Command, words: &[OsString]) -> leaf::Parsed<Noun> {
-    let shielded = array::shielded(words).map(|words| parse_words(tree.clone(), &words));
+    let shielded = kill::shielded(words).or_else(|| array::shielded(words));
+    let shielded = shielded.map(|words| parse_words(tree.clone(), &words));
     match shielded {
         Some(Ok(parsed)) => Ok(parsed),
         _ => parse_words(tree, words),

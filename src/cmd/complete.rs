@@ -1,6 +1,6 @@
 //! Live completion: what the shell asks the binary for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
@@ -10,8 +10,11 @@ use clap_complete::engine::{
 };
 
 use super::kind::Kind;
+use crate::escape::escaped;
 use crate::facts::{Described, Label};
 use crate::name::{Name, Scope};
+use crate::process::identity::{Table, command_of, is_own};
+use crate::process::signal::Signal;
 
 /// Completes the names of objects of one kind, with a description of each.
 pub(crate) fn names<K: Kind>() -> ArgValueCompleter {
@@ -36,6 +39,57 @@ pub(crate) fn commands() -> ArgValueCompleter {
             found.extend(programs(typed));
         }
         found
+    })
+}
+
+/// Completes names of signals.
+pub(crate) fn signals() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let typed = typed.to_string_lossy().to_ascii_uppercase();
+        let prefix = if typed.starts_with("SIG") { "SIG" } else { "" };
+        let all = Signal::all().map(|signal| (format!("{prefix}{signal}"), signal));
+        all.filter(|(name, _)| name.starts_with(&typed))
+            .map(|(name, signal)| {
+                CompletionCandidate::new(name).help(Some(signal.description().into()))
+            })
+            .collect()
+    })
+}
+
+/// Completes processes of this user: by number, or behind pid:, pgid:, sid: and name:.
+pub(crate) fn processes() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let typed = typed.to_string_lossy();
+        let kind = typed.split_once(':').map_or("", |(kind, _)| kind);
+        let table = Table::read().unwrap_or_default();
+        let this = std::process::id().cast_signed();
+        let own = table
+            .rows()
+            .iter()
+            .filter(|row| row.pid != this && !row.is_kernel_thread());
+        let mut found = BTreeMap::new();
+        for row in own {
+            let name = String::from_utf8_lossy(&row.comm).into_owned();
+            let word = match kind {
+                "" => row.pid.to_string(),
+                "pid" => format!("pid:{}", row.pid),
+                "pgid" => format!("pgid:{}", row.pgid),
+                "sid" => format!("sid:{}", row.session),
+                "name" => format!("name:{name}"),
+                _ => continue,
+            };
+            let is_fit = !word.chars().any(char::is_control) && word.starts_with(&*typed);
+            if is_fit && is_own(row.pid) {
+                found
+                    .entry(word)
+                    .or_insert_with(|| command_of(row.pid).unwrap_or(name));
+            }
+        }
+        let candidate = |(word, command): (String, String)| {
+            let command = escaped(command.as_bytes());
+            CompletionCandidate::new(word).help(Some(command.into()))
+        };
+        found.into_iter().map(candidate).collect()
     })
 }
 

@@ -62,6 +62,24 @@ impl Event {
         })
     }
 
+    /// Opens an event; it is made, not set, on its first use.
+    ///
+    /// # Errors
+    /// As [`Event::open`] and [`Event::create`].
+    pub fn open_or_create(name: &Name, mode: Mode) -> Result<Event> {
+        loop {
+            match Event::open(name) {
+                Err(error) if error.kind() == ErrorKind::Missing => match Event::create(name, mode)
+                {
+                    // Somebody else was faster: theirs is as good.
+                    Err(error) if error.kind() == ErrorKind::Exists => {}
+                    result => result?,
+                },
+                result => return result,
+            }
+        }
+    }
+
     /// Opens an existing event to look at it: needs read permission alone.
     ///
     /// # Errors

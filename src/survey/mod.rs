@@ -3,4 +3,5 @@
 pub mod conditions;
 pub mod holdings;
 pub mod scan;
+pub mod traces;
 pub mod users;

@@ -14,6 +14,7 @@ pub mod mapping;
 pub mod mount;
 pub mod mq;
 pub mod pidfd;
+pub mod queue;
 pub mod signal;
 pub mod startup;
 pub mod wait;

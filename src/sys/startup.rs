@@ -5,8 +5,11 @@
 //! of that must be known: a closed standard output makes a destructive read
 //! refuse, and commands are exec'd as the caller would have exec'd them.
 
-use std::os::fd::RawFd;
+use std::fs::File;
+use std::os::fd::{FromRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use nix::errno::Errno;
 
 /// A bit for each of the descriptors 0 to 2 that was closed.
 static CLOSED: AtomicU8 = AtomicU8::new(0);
@@ -35,6 +38,20 @@ pub(super) fn is_ignored(signal: libc::c_int) -> bool {
     // SAFETY: a null action only asks; `old` is writable and of the right type.
     unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut old) };
     old.sa_sigaction == libc::SIG_IGN
+}
+
+/// Takes over a descriptor that the caller of this program has left open.
+///
+/// To be called before this program opens anything itself.
+///
+/// # Errors
+/// EBADF when it is not open.
+pub fn inherited(fd: RawFd) -> Result<File, Errno> {
+    // SAFETY: asks for the flags of a number, open or not.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };
+    Errno::result(flags)?;
+    // SAFETY: it is open, and nothing here has opened it: it is the caller's.
+    Ok(unsafe { File::from_raw_fd(fd) })
 }
 
 extern "C" fn note() {

@@ -308,3 +308,18 @@ fn it_works_for_a_user_without_privileges() {
         .ok()
         .stdout("5\n0\n");
 }
+
+#[test]
+fn kill_finds_the_command_by_its_name() {
+    let sb = Sandbox::new();
+    let (pid, _) = start(&sb, "k", &[], &["sleep", "600"]);
+    sb.ipc(["kill", "-0", "proc:k"]).run().ok();
+    sb.ipc(["kill", "-s", "RTMIN+2", "proc:k"]).run().code(0);
+    assert_eq!(join(&sb, "k"), 128 + libc::SIGRTMIN() + 2);
+    assert!(!lives(pid));
+    sb.ipc(["kill", "proc:k"])
+        .run()
+        .code(3)
+        .stderr_has("/k: does not run: it is ended");
+    sb.ipc(["proc", "rm", "k"]).run().ok();
+}

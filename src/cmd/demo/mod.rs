@@ -10,12 +10,14 @@ use crate::sys::signal::StopFlag;
 
 mod account;
 mod buffer;
+mod felled;
 mod heir;
 mod limit;
 mod picture;
 mod readers;
 mod rendezvous;
 mod stage;
+mod worker;
 
 const MORE: &str = "\
 Examples:
@@ -40,7 +42,7 @@ pub(crate) struct Demo {}
 /// A title, and what happens; it fails when the outcome is not as it must be.
 type Scene = (&'static str, fn(&mut Stage<'_>) -> anyhow::Result<()>);
 
-const SCENES: [Scene; 7] = [
+const SCENES: [Scene; 9] = [
     (
         "One producer and three consumers share a queue of four messages",
         buffer::play,
@@ -68,6 +70,14 @@ const SCENES: [Scene; 7] = [
     (
         "A lock whose owner is killed goes to the one who waits",
         heir::play,
+    ),
+    (
+        "A tree of processes is shown, and ended to the last of them",
+        felled::play,
+    ),
+    (
+        "A worker is started by one process and joined by another",
+        worker::play,
     ),
 ];
 

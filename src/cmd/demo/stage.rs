@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, bail};
@@ -12,10 +12,12 @@ use crate::name::{Name, Scope};
 use crate::object::mq::Queue;
 use crate::object::sem::Semaphore;
 use crate::object::shm::Segment;
+use crate::process::supervise::Named;
 use crate::shared::barrier::Barrier;
 use crate::shared::lock::Lock;
 use crate::survey::scan;
 use crate::sys::exec;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::SigSet;
 
 /// Makes `ipc` in a script mean this very binary, wherever it lies.
@@ -160,6 +162,9 @@ impl Drop for Stage<'_> {
         for one in segments {
             let _ = name(one.label.bytes()).and_then(|name| Segment::unlink(&name));
         }
+        for one in scan::named_processes(&scope).unwrap_or_default() {
+            let _ = name(one.label.bytes()).and_then(|name| Named::open(&name)?.remove());
+        }
         for one in scan::barriers(&scope).unwrap_or_default() {
             let _ = name(one.label.bytes()).and_then(|name| Barrier::unlink(&name));
         }
@@ -181,6 +186,32 @@ pub(super) struct Player {
 }
 
 impl Player {
+    fn child(&mut self) -> anyhow::Result<&mut Child> {
+        self.child.as_mut().context("finished once already")
+    }
+
+    /// Its number.
+    pub(super) fn pid(&mut self) -> anyhow::Result<u32> {
+        Ok(self.child()?.id())
+    }
+
+    /// Waits until it has printed a line; only this line is taken.
+    pub(super) fn line(&mut self) -> anyhow::Result<()> {
+        let output = self.child()?.stdout.as_mut().context("no output")?;
+        let mut byte = [0];
+        while byte != *b"\n" {
+            output.read_exact(&mut byte)?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing is left that could print, and nothing was printed.
+    pub(super) fn is_silent(&mut self) -> anyhow::Result<bool> {
+        let output = self.child()?.stdout.as_mut().context("no output")?;
+        fcntl(&*output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        Ok(matches!(output.read(&mut [0]), Ok(0)))
+    }
+
     /// Kills it without warning; says which process it was.
     pub(super) fn kill(mut self) -> anyhow::Result<u32> {
         let mut child = self.child.take().context("finished once already")?;

@@ -6,7 +6,7 @@ use super::context::Context;
 use super::kind::Kind;
 use super::leaf::{self, Parsed};
 use crate::backing;
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::exit::Exit;
 use crate::name::{Name, Scope};
 use crate::output::table::{Column, MODE, MODIFIED, OWNER, Show};
@@ -131,14 +131,5 @@ impl Kind for Events {
 
 /// Opens an event; it is made, not set, on its first use.
 fn open_or_create(name: &Name, mode: Mode) -> Result<Event> {
-    loop {
-        match Event::open(name) {
-            Err(error) if error.kind() == ErrorKind::Missing => match Event::create(name, mode) {
-                // Somebody else was faster: theirs is as good.
-                Err(error) if error.kind() == ErrorKind::Exists => {}
-                result => result?,
-            },
-            result => return result,
-        }
-    }
+    Event::open_or_create(name, mode)
 }

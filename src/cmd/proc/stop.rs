@@ -45,6 +45,7 @@ pub(crate) struct Stop {
 
     /// The signal that asks them to end, by name or number
     #[arg(long, short, value_name = "SIG", default_value = "TERM", value_parser = str::parse::<Signal>)]
+    #[arg(add = complete::signals())]
     signal: Signal,
 
     /// Kill what has not ended DURATION later; without it as said at the start, or 10s

@@ -154,12 +154,17 @@ fn lacks_comparison(word: &OsStr) -> Error {
 pub(super) fn completer() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
         let scope = complete::scope();
+        let processes = || complete::processes().complete(typed);
         let typed = typed.to_string_lossy();
         let Some((kind, _)) = typed.split_once(':') else {
             let kinds = ["pid:", "proc:", "event:", "mq:", "sem:", "lock:", "value:"];
             let fitting = kinds.iter().filter(|kind| kind.starts_with(&*typed));
-            return fitting.map(CompletionCandidate::new).collect();
+            let kinds = fitting.map(CompletionCandidate::new);
+            return kinds.chain(processes()).collect();
         };
+        if kind == "pid" {
+            return processes();
+        }
         // What cannot be listed cannot be completed.
         let names: Vec<String> = match kind {
             "proc" => labels(scan::named_processes(&scope)),

@@ -27,13 +27,18 @@ mod files;
 mod lineage;
 mod stat;
 mod table;
+mod uses;
 
 pub use dispositions::Dispositions;
 pub use ending::Fate;
 pub use files::{Files, Use, UsedFile, files_of};
-pub use lineage::{Lineage, ancestors, is_shell_of_one_command, lineage, prints_elsewhere};
-pub use stat::{Row, State, start_from_ticks, ticks_of};
+pub use lineage::{
+    Lineage, ancestors, children, environment, is_shell_of_one_command, is_taken, last_number,
+    lineage, prints_elsewhere,
+};
+pub use stat::{Row, State, row, start_from_ticks, ticks_of};
 pub use table::Table;
+pub use uses::{Held, uses};
 
 /// The file system of process descriptors whose inodes are never reused.
 const PIDFS_MAGIC: FsType = FsType(0x5049_4446);
@@ -52,6 +57,15 @@ impl Process {
     /// # Errors
     /// [`ErrorKind::Missing`] when there is none, or only a thread has the number.
     pub fn open(pid: i32) -> Result<Process> {
+        Process::with_row(pid).map(|(process, _)| process)
+    }
+
+    /// Opens a process, and tells what it was right after that; nothing where
+    /// `/proc` hides it, or it has gone.
+    ///
+    /// # Errors
+    /// As [`Process::open`].
+    pub fn with_row(pid: i32) -> Result<(Process, Option<Row>)> {
         let descriptor = pidfd::open(pid).map_err(|errno| {
             let error = Error::os(errno).about(format!("process {pid}"));
             match errno {
@@ -64,12 +78,13 @@ impl Process {
         })?;
         // Read after the descriptor is held. If the process has gone meanwhile
         // the number may be another's: the descriptor then says dead.
-        let start = start_of(pid);
-        Ok(Process {
+        let row = row(pid);
+        let process = Process {
             pid,
-            start,
+            start: row.as_ref().map(|row| row.start),
             descriptor,
-        })
+        };
+        Ok((process, row))
     }
 
     /// The parent of this process: the shell, as a rule.
@@ -250,6 +265,12 @@ pub fn user_of(pid: i32) -> Option<u32> {
     Some(found.uid())
 }
 
+/// Whether a process runs as the user of this one.
+pub fn is_own(pid: i32) -> bool {
+    let owner = std::fs::metadata(format!("/proc/{pid}")).map(|found| found.uid());
+    owner.is_ok_and(|uid| uid == nix::unistd::geteuid().as_raw())
+}
+
 /// The processes of this pid namespace, as far as `/proc` shows them.
 pub fn all() -> Vec<i32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -270,12 +291,6 @@ pub fn has_open(pid: i32, device: u64, inode: u64) -> bool {
     descriptors
         .filter_map(|one| std::fs::metadata(one.path()).ok())
         .any(is_it)
-}
-
-/// When a process started, as far as `/proc` tells.
-fn start_of(pid: i32) -> Option<Duration> {
-    let line = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    start_from_ticks(stat::field(&line, 22)?)
 }
 
 #[cfg(test)]

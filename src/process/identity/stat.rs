@@ -90,25 +90,35 @@ impl Row {
         self.flags & KERNEL_THREAD != 0
     }
 
+    /// What there is to say of a process that `/proc` does not show.
+    pub fn unseen(pid: i32) -> Row {
+        Row {
+            pid,
+            ppid: 0,
+            pgid: 0,
+            session: 0,
+            state: State(b'?'),
+            comm: Vec::new(),
+            start: Duration::ZERO,
+            flags: 0,
+            threads: 0,
+            exit_code: 0,
+        }
+    }
+
     /// Takes a line apart; nothing when it is not one.
     pub(super) fn parse(line: &[u8], per_second: u64) -> Option<Row> {
         let open = line.iter().position(|byte| *byte == b'(')?;
         let close = line.iter().rposition(|byte| *byte == b')')?;
         let pid = number(line.get(..open)?.trim_ascii_end())?;
-        let mut row = Row {
-            pid: i32::try_from(pid).ok()?,
-            ppid: 0,
-            pgid: 0,
-            session: 0,
-            state: State(b'?'),
-            comm: line.get(open + 1..close)?.to_vec(),
-            start: Duration::ZERO,
-            flags: 0,
-            threads: 0,
-            exit_code: 0,
-        };
+        let mut row = Row::unseen(i32::try_from(pid).ok()?);
+        row.comm = line.get(open + 1..close)?.to_vec();
         let rest = line.get(close + 2..)?;
         for (index, word) in rest.split(|byte| *byte == b' ').enumerate() {
+            // How it ended is last, and known of corpses alone.
+            if index + 3 > 22 && !row.state.is_zombie() {
+                break;
+            }
             // The first field behind the name is the third of the manual.
             match index + 3 {
                 3 => row.state = State(*word.first()?),
@@ -124,6 +134,12 @@ impl Row {
         }
         Some(row)
     }
+}
+
+/// Reads the row of one process.
+pub fn row(pid: i32) -> Option<Row> {
+    let line = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    Row::parse(&line, ticks_per_second()?)
 }
 
 /// A number with its sign, which only debuggers and priorities have.
@@ -180,7 +196,7 @@ pub fn ticks_of(start: Duration) -> Option<u64> {
 mod tests {
     use super::*;
 
-    const LINE: &[u8] = b"7 (a) b (c) S 1 5 6 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 3 0 4711 1 2 \
+    const LINE: &[u8] = b"7 (a) b (c) Z 1 5 6 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 3 0 4711 1 2 \
         0 0 0 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 0 2304\n";
 
     #[test]
@@ -191,7 +207,7 @@ mod tests {
         assert_eq!((row.threads, row.flags), (3, 4_194_560));
         assert_eq!(row.start, Duration::from_millis(47_110));
         assert_eq!(row.exit_code, 2304);
-        assert_eq!(row.state.word(), "sleeping");
+        assert_eq!(row.state.word(), "zombie");
     }
 
     #[test]

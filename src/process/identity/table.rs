@@ -167,7 +167,7 @@ mod tests {
         assert_eq!(found.ppid, this);
         assert!(pids(table.descendants(this)).contains(&found.pid));
         let start = table.get(this).unwrap().start;
-        assert_eq!(Some(start), super::super::start_of(this));
+        assert_eq!(Some(start), stat::row(this).map(|row| row.start));
         assert!(start <= found.start);
     }
 }

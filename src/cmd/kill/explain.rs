@@ -1,0 +1,93 @@
+//! What would come of it: `--explain`.
+
+use serde_json::{Value, json};
+
+use super::outcome::{Outcome, command};
+use crate::cmd::context::Context;
+use crate::error::Result;
+use crate::escape::escaped;
+use crate::process::identity::Dispositions;
+use crate::process::signal::Signal;
+use crate::survey::traces;
+
+/// What the processes would leave, and what they do about the signal.
+pub(super) struct Traces {
+    left: traces::Traces,
+    /// Pid, command, and what becomes of the signal, where it does not just end.
+    fates: Vec<(i32, String, &'static str)>,
+    signal: Option<Signal>,
+}
+
+impl Traces {
+    pub(super) fn of(outcome: &Outcome) -> Result<Traces> {
+        let signal = outcome.signal();
+        let ending = outcome.members().map(|member| member.row.pid).collect();
+        let fates = outcome.members().filter_map(|member| {
+            let fate = Dispositions::of(member.row.pid)?.fate(signal?);
+            (fate != "default").then(|| (member.row.pid, command(&member.row), fate))
+        });
+        Ok(Traces {
+            left: traces::Traces::of(&ending)?,
+            fates: fates.collect(),
+            signal,
+        })
+    }
+
+    pub(super) fn print(&self, context: &mut Context) -> Result<()> {
+        let out = &mut context.out;
+        for (pid, command, fate) in &self.fates {
+            let signal = self.signal.map(Signal::name).unwrap_or_default();
+            out.line(format_args!("{signal} is {fate} by {pid}  {command}"))?;
+        }
+        for lock in &self.left.freed {
+            let name = escaped(lock.name.as_bytes());
+            let waiters = match &lock.waiters[..] {
+                [] => String::new(),
+                pids => format!(", released to {}", listed(pids)),
+            };
+            let held = format!("held by {} ({})", lock.pid, lock.mode);
+            out.line(format_args!("frees lock {name} {held}{waiters}"))?;
+        }
+        for object in &self.left.orphaned {
+            let name = escaped(object.name.as_bytes());
+            let users = listed(&object.users);
+            let what = if object.kind == "socket" {
+                "leaves stale"
+            } else {
+                "orphans"
+            };
+            out.line(format_args!(
+                "{what} {} {name} used by {users}",
+                object.kind
+            ))?;
+        }
+        for child in &self.left.children {
+            let command = child.command.as_deref().unwrap_or("?");
+            out.line(format_args!(
+                "leaves child {} of {} to another parent  {}",
+                child.pid,
+                child.parent,
+                escaped(command.as_bytes())
+            ))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn document(&self) -> Value {
+        let fates = self
+            .fates
+            .iter()
+            .map(|(pid, command, fate)| json!({ "pid": pid, "command": command, "fate": fate }));
+        json!({
+            "fates": fates.collect::<Vec<_>>(),
+            "freed": self.left.freed,
+            "orphaned": self.left.orphaned,
+            "children": self.left.children,
+        })
+    }
+}
+
+fn listed(pids: &[i32]) -> String {
+    let pids: Vec<String> = pids.iter().map(i32::to_string).collect();
+    pids.join(", ")
+}
