@@ -1,7 +1,7 @@
 //! `ipc proc`: what happens when a supervisor, a starter or a leader dies.
 
 use crate::proc::{join, left, line_of, lives, record, start};
-use crate::sandbox::{Sandbox, patience, until};
+use crate::sandbox::{Sandbox, has, patience, until};
 
 fn kill(pid: i32, signal: i32) {
     // SAFETY: the tests signal only what they have started.
@@ -322,4 +322,67 @@ fn kill_finds_the_command_by_its_name() {
         .code(3)
         .stderr_has("/k: does not run: it is ended");
     sb.ipc(["proc", "rm", "k"]).run().ok();
+}
+
+#[test]
+fn a_command_that_untied_itself_is_found_and_stopped() {
+    let sb = Sandbox::new();
+    if !has("setpriv") {
+        return;
+    }
+    let untied = [
+        "setpriv",
+        "--pdeathsig",
+        "clear",
+        "sh",
+        "-c",
+        "echo up; exec sleep 600",
+    ];
+    let (pid, supervisor) = start(&sb, "u", &[], &untied);
+    line_of(&sb, "u", "up");
+    kill(supervisor, libc::SIGKILL);
+    until("the supervisor to be gone", || {
+        state(&sb, "u")["state"] == "unsupervised"
+    });
+    assert_eq!(state(&sb, "u")["pid"], pid);
+    sb.ipc(["proc", "rm", "u"])
+        .run()
+        .code(1)
+        .stderr_has("is unsupervised");
+    let joining = sb.ipc(["proc", "join", "u", "--timeout", "30s"]).start();
+    joining.blocked_in(&[libc::SYS_ppoll]);
+    sb.ipc(["-q", "proc", "stop", "u"]).run().ok();
+    assert!(!lives(pid));
+    // By the kernel, where it tells.
+    assert!([Some(125), Some(128 + 15)].contains(&joining.finish().0.code()));
+    sb.ipc(["proc", "rm", "u"]).run().ok();
+}
+
+#[test]
+fn a_joiner_is_ended_by_signals_and_goes_on_after_a_stop() {
+    use std::os::unix::process::ExitStatusExt;
+    let sb = Sandbox::new();
+    let (pid, _) = start(&sb, "j", &[], &["sleep", "600"]);
+    let with = pid.to_string();
+    for words in [
+        ["proc", "join", "j"].as_slice(),
+        &["wait", &with],
+        &["wait", "proc:j"],
+    ] {
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+            let joining = sb.ipc(words).start();
+            joining.blocked_in(&[libc::SYS_ppoll]);
+            joining.signal(signal);
+            assert_eq!(joining.finish().0.signal(), Some(signal));
+        }
+    }
+    let joining = sb.ipc(["proc", "join", "j", "-t", "30s"]).start();
+    joining.blocked_in(&[libc::SYS_ppoll]);
+    for signal in [libc::SIGSTOP, libc::SIGCONT, libc::SIGWINCH] {
+        joining.signal(signal);
+    }
+    assert!(lives(pid));
+    kill(pid, libc::SIGKILL);
+    assert_eq!(joining.finish().0.code(), Some(137));
+    sb.ipc(["proc", "rm", "j"]).run().ok();
 }

@@ -163,6 +163,10 @@ impl Start {
     }
 
     fn start(&self, plan: &Plan<'_>) -> Result<Outcome> {
+        if self.max_restarts.is_some() && self.restart == Restart::Never {
+            let message = "--max-restarts has no use without --restart on-failure";
+            return Err(Error::new(ErrorKind::Usage, message));
+        }
         let blocked = Blocked::new()?;
         // Another process may start or remove it between two steps.
         for _ in 0..100 {
