@@ -20,6 +20,7 @@ use crate::exit::Exit;
 use crate::name::Scope;
 use crate::output::{Color, Output, tell};
 use crate::sys::signal::die_by;
+use crate::sys::startup;
 
 /// Shared memory, values, locks, semaphores, queues and events for the shell
 ///
@@ -226,15 +227,17 @@ pub fn command() -> clap::Command {
 /// Runs the program: parses, dispatches, prints what went wrong.
 pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
+    if startup::has_more_than_its_caller() {
+        // Whoever could run it so could run anything so.
+        tell("ipc: refuses to be set-user-ID, set-group-ID or to have capabilities of its file");
+        return ExitCode::from(run_like::or_failed(Exit::Denied, &words).code());
+    }
     if let Some(answered) = completions::answer(&words, command) {
         return answered;
     }
     let exit = match parse(&words) {
         Ok((global, noun)) => run(global, noun),
-        Err(refusal) => match explain(&words, refusal) {
-            Exit::Usage if run_like::is_named(&words) => Exit::Failed,
-            exit => exit,
-        },
+        Err(refusal) => run_like::or_failed(explain(&words, refusal), &words),
     };
     if let Exit::Signal(signal) = exit {
         // The caller sees a real death by signal, not a number that looks like one.

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use crate::cmd::wait;
+use crate::exit::Exit;
 
 /// Verbs that run a command: their own failures, misuse included, are 125.
 pub(super) const VERBS: [&str; 3] = ["lock run", "sem run", "proc join"];
@@ -10,8 +11,17 @@ pub(super) const VERBS: [&str; 3] = ["lock run", "sem run", "proc join"];
 /// Commands that do so where `--` and a command follow.
 const WITH_COMMAND: [&str; 1] = ["fork-tree"];
 
-/// Whether a command line that could not be parsed was meant for such a verb.
-pub(super) fn is_named(words: &[OsString]) -> bool {
+/// The exit of a command line that was not parsed: 125 where it was meant for
+/// such a verb.
+pub(super) fn or_failed(exit: Exit, words: &[OsString]) -> Exit {
+    match exit {
+        Exit::Usage | Exit::Denied if is_named(words) => Exit::Failed,
+        exit => exit,
+    }
+}
+
+/// Whether a command line was meant for such a verb.
+fn is_named(words: &[OsString]) -> bool {
     let ours: Vec<&OsString> = words.iter().take_while(|word| *word != "--").collect();
     let has_command = words.len() > ours.len() + 1;
     let runs = |word: &OsString| WITH_COMMAND.iter().any(|noun| word == noun);

@@ -1,7 +1,7 @@
 //! `ipc proc`: what happens when a supervisor, a starter or a leader dies.
 
 use crate::proc::{join, left, line_of, lives, record, start};
-use crate::sandbox::{Sandbox, has, patience, until};
+use crate::sandbox::{Sandbox, has, is_root, patience, skip, until};
 
 fn kill(pid: i32, signal: i32) {
     // SAFETY: the tests signal only what they have started.
@@ -279,7 +279,7 @@ fn set(command: &mut std::process::Command, blocked: &[i32], ignored: &[i32]) {
 #[test]
 fn it_works_for_a_user_without_privileges() {
     let sb = Sandbox::new();
-    if !crate::sandbox::is_root() {
+    if !is_root() {
         // All other tests are the proof.
         return;
     }
@@ -385,4 +385,43 @@ fn a_joiner_is_ended_by_signals_and_goes_on_after_a_stop() {
     kill(pid, libc::SIGKILL);
     assert_eq!(joining.finish().0.code(), Some(137));
     sb.ipc(["proc", "rm", "j"]).run().ok();
+}
+
+#[test]
+fn a_set_user_id_binary_refuses_to_run() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    let sb = Sandbox::new();
+    if !is_root() {
+        return skip("only root can give a file to root");
+    }
+    let folder = sb.folder();
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let binary = folder.join("ipc-of-root");
+    std::fs::copy(crate::sandbox::IPC, &binary).unwrap();
+    std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o4755)).unwrap();
+    let as_nobody = |words: &[&str]| {
+        let invocation = sb.program(&binary, words);
+        let invocation = invocation.with(|command| {
+            command.uid(65_534).gid(65_534);
+        });
+        invocation.run()
+    };
+    let refused = as_nobody(&["proc", "start", "x", "--", "true"]);
+    if refused.status.code() != Some(5) && is_nosuid(folder) {
+        return skip("the temporary folder is mounted nosuid");
+    }
+    refused.code(5).stderr_has("refuses to be set-user-ID");
+    as_nobody(&["lock", "run", "x", "--", "true"]).code(125);
+    assert_eq!(left(&sb), Vec::<String>::new());
+}
+
+fn is_nosuid(folder: &std::path::Path) -> bool {
+    use std::os::unix::ffi::OsStrExt;
+    let path = std::ffi::CString::new(folder.as_os_str().as_bytes()).unwrap();
+    // SAFETY: all zeros is a valid value of this plain C struct.
+    let mut found: libc::statvfs = unsafe { std::mem::zeroed() };
+    // SAFETY: the path and the struct outlive the call.
+    unsafe { libc::statvfs(path.as_ptr(), &raw mut found) };
+    found.f_flag & libc::ST_NOSUID != 0
 }
