@@ -73,6 +73,7 @@ pub struct Member {
     /// Why the last one did not.
     pub refusal: Option<Error>,
     is_held: bool,
+    found_at: Duration,
 }
 
 impl Member {
@@ -90,6 +91,7 @@ impl Member {
             sent: Vec::new(),
             refusal: None,
             is_held: false,
+            found_at: monotonic_now(),
         }
     }
 

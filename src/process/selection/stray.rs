@@ -25,7 +25,7 @@ impl Selection {
     /// When `/proc` cannot be read.
     pub fn strays(&self) -> Result<Vec<Stray>> {
         /// As often is looked at what goes away while it is looked at.
-        const PASSES: u32 = 5;
+        const PASSES: u32 = 10;
         let Some(first) = self.roots.iter().map(|root| root.start).min() else {
             return Ok(Vec::new());
         };
@@ -56,7 +56,7 @@ impl Selection {
     /// Looks out for a chain that goes on: its next link is met at its birth.
     /// Whether anything was born.
     fn look_out(&self, first: Duration, strays: &mut Vec<Stray>) -> bool {
-        const LOOKS: u32 = 10;
+        const LOOKS: u32 = 5;
         let mut has_seen = false;
         for _ in 0..LOOKS {
             let next = identity::last_number().unwrap_or(0) + 1;
@@ -65,7 +65,7 @@ impl Selection {
             if is_born {
                 strays.extend(self.suspicion(next, first).flatten());
             }
-            if !is_born || !strays.is_empty() {
+            if !strays.is_empty() {
                 break;
             }
         }
@@ -98,7 +98,8 @@ impl Selection {
     /// Whether it, or its parent, has lost the parent that started it.
     fn is_lost(&self, row: &Row, first: Duration) -> bool {
         let mut at = row.clone();
-        for _ in 0..2 {
+        // Of a chain several links may be about to end.
+        for _ in 0..16 {
             if at.ppid == 1 {
                 return true;
             }

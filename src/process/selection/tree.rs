@@ -16,6 +16,9 @@ use crate::process::blocked::Blocked;
 use crate::process::identity::{self, Process, Row, Table};
 use crate::process::signal::Signal;
 
+/// After how long an uninterruptible sleep is not that of a fork.
+const STUCK: Duration = Duration::from_millis(500);
+
 /// What came of trying to get hold of a process.
 enum Catch {
     /// It is a member now.
@@ -263,8 +266,11 @@ impl Member {
         if self.is_this() || self.process.is_dead() || !self.is_held {
             return true;
         }
-        identity::row(self.row.pid).is_none_or(|row| {
-            row.state.is_stopped() || row.state.is_uninterruptible() || row.is_zombie()
-        })
+        // Within fork(2) it may sleep so too, and come out with a child; one
+        // that waits for its child of vfork(2) does for as long as that is stopped.
+        let waited = monotonic_now().saturating_sub(self.found_at);
+        let is_stuck = |row: &Row| row.state.is_uninterruptible() && waited > STUCK;
+        identity::row(self.row.pid)
+            .is_none_or(|row| row.state.is_stopped() || row.is_zombie() || is_stuck(&row))
     }
 }
