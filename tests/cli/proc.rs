@@ -392,16 +392,21 @@ fn a_scope_keeps_names_apart_and_listings_short() {
         .run()
         .ok()
         .stdout("{\"objects\":[]}\n");
-    let completed = sb
-        .ipc(["--", "ipc", "proc", "join", "w"])
-        .env("IPC_COMPLETE", "bash")
-        .env("_CLAP_COMPLETE_INDEX", "3")
-        .env("_CLAP_IFS", "\n")
-        .run();
-    assert!(
-        String::from_utf8_lossy(&completed.stdout).contains("web"),
-        "{completed}"
-    );
+    let lines: [(&[&str], &str); 3] = [
+        (&["proc", "join", "w"], "web"),
+        (&["wait", "proc:w"], "proc:web"),
+        (&["kill", "proc:"], "proc:web"),
+    ];
+    for (line, expected) in lines {
+        let completed = sb
+            .ipc([&["--", "ipc"], line].concat())
+            .env("IPC_COMPLETE", "bash")
+            .env("_CLAP_COMPLETE_INDEX", line.len().to_string())
+            .env("_CLAP_IFS", "\n")
+            .run();
+        let found = String::from_utf8_lossy(&completed.stdout).into_owned();
+        assert!(found.contains(expected), "{completed}");
+    }
     sb.ipc(["proc", "rm", "--all"])
         .run()
         .code(0)
