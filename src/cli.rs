@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 mod explain;
+mod more;
+mod run_like;
 
-use explain::{explain, more};
+use explain::explain;
 
 /// Set by the completion scripts when they ask for candidates.
 pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
@@ -15,13 +17,14 @@ pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 use crate::cmd::context::{Context, ending};
 use crate::cmd::options::Global;
 use crate::cmd::{
-    array, barrier, completions, demo, event, fork_tree, kill, leaf, lock, man, mq, reap_zombies,
-    sem, shm, signal, tree, value,
+    array, barrier, completions, demo, event, fork_tree, kill, leaf, lock, man, mq, proc,
+    reap_zombies, sem, shm, signal, tree, value, wait,
 };
 use crate::exit::Exit;
 use crate::name::Scope;
-use crate::output::Output;
+use crate::output::{Output, tell};
 use crate::sys::signal::die_by;
+use crate::sys::startup;
 
 /// Shared memory, values, locks, semaphores, queues and events for the shell
 ///
@@ -29,7 +32,7 @@ use crate::sys::signal::die_by;
 /// program can sit on the other side. Every verb takes --json, every blocking verb
 /// a --timeout, and every failure has its own exit code.
 #[derive(Debug, Parser)]
-#[command(name = "ipc", version, propagate_version = true, after_long_help = more())]
+#[command(name = "ipc", version, propagate_version = true, after_long_help = more::text())]
 #[command(arg_required_else_help = true, subcommand_required = true)]
 struct Cli {
     #[command(flatten)]
@@ -132,9 +135,21 @@ enum Noun {
     #[command(subcommand_help_heading = "Verbs")]
     Barrier(barrier::Verb),
 
+    /// Named processes: started in one shell, joined from any other
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        subcommand_value_name = "VERB"
+    )]
+    #[command(subcommand_help_heading = "Verbs")]
+    Proc(proc::Verb),
+
+    Wait(wait::Wait),
+
     ForkTree(fork_tree::ForkTree),
 
     Tree(tree::Tree),
+
     /// Signals: waiting for them, and what processes do about them
     #[command(
         subcommand,
@@ -166,6 +181,8 @@ impl Noun {
             Noun::Lock(verb) => verb.path(),
             Noun::Event(verb) => verb.path(),
             Noun::Barrier(verb) => verb.path(),
+            Noun::Proc(verb) => verb.path(),
+            Noun::Wait(_) => "wait",
             Noun::ForkTree(_) => "fork-tree",
             Noun::Tree(_) => "tree",
             Noun::Signal(verb) => verb.path(),
@@ -181,7 +198,8 @@ impl Noun {
     fn is_run_like(&self) -> bool {
         match self {
             Noun::ForkTree(fork_tree) => fork_tree.is_run_like(),
-            _ => RUN_LIKE.contains(&self.path()),
+            Noun::Wait(wait) => wait.is_run_like(),
+            _ => run_like::VERBS.contains(&self.path()),
         }
     }
 
@@ -195,6 +213,8 @@ impl Noun {
             Noun::Lock(verb) => verb.run(context),
             Noun::Event(verb) => verb.run(context),
             Noun::Barrier(verb) => verb.run(context),
+            Noun::Proc(verb) => verb.run(context),
+            Noun::Wait(wait) => wait.run(context),
             Noun::ForkTree(fork_tree) => fork_tree.run(context),
             Noun::Tree(tree) => tree.run(context),
             Noun::Signal(verb) => verb.run(context),
@@ -215,15 +235,17 @@ pub fn command() -> clap::Command {
 /// Runs the program: parses, dispatches, prints what went wrong.
 pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
+    if startup::has_more_than_its_caller() {
+        // Whoever could run it so could run anything so.
+        tell("ipc: refuses to be set-user-ID, set-group-ID or to have capabilities of its file");
+        return ExitCode::from(run_like::or_failed(Exit::Denied, &words).code());
+    }
     if let Some(answered) = completions::answer(&words, command) {
         return answered;
     }
     let exit = match parse(&words) {
         Ok((global, noun)) => run(global, noun),
-        Err(refusal) => match explain(&words, refusal) {
-            Exit::Usage if names_run_like(&words) => Exit::Failed,
-            exit => exit,
-        },
+        Err(refusal) => run_like::or_failed(explain(&words, refusal), &words),
     };
     if let Exit::Signal(signal) = exit {
         // The caller sees a real death by signal, not a number that looks like one.
@@ -261,28 +283,6 @@ fn run(global: Global, noun: Noun) -> Exit {
     }
 }
 
-/// Verbs that run a command: their own failures, misuse included, are 125.
-const RUN_LIKE: [&str; 3] = ["lock run", "sem run", "reap-zombies run"];
-
-/// Commands that do so where `--` and a command follow.
-const RUN_LIKE_WITH_COMMAND: [&str; 1] = ["fork-tree"];
-
-/// Whether a command line that could not be parsed was meant for such a verb.
-fn names_run_like(words: &[OsString]) -> bool {
-    let ours: Vec<&OsString> = words.iter().take_while(|word| *word != "--").collect();
-    let has_command = words.len() > ours.len() + 1;
-    let runs = |word: &OsString| RUN_LIKE_WITH_COMMAND.iter().any(|noun| word == noun);
-    if has_command && ours.iter().any(|word| runs(word)) {
-        return true;
-    }
-    ours.windows(2).any(|pair| {
-        RUN_LIKE.iter().any(|path| {
-            path.split_once(' ')
-                .is_some_and(|(noun, verb)| pair[0] == noun && pair[1] == verb)
-        })
-    })
-}
-
 /// Parses the one verb that the first two words name, else the whole tree.
 ///
 /// What is wrong, or a question for help, goes through the tree once more with
@@ -301,6 +301,9 @@ fn complete_tree() -> clap::Command {
 }
 
 fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
+    if words.get(1)? == "wait" {
+        return wait::leaf(Noun::Wait, &words[1..]);
+    }
     let (noun, verb) = (words.get(1)?.to_str()?, words.get(2)?.to_str()?);
     if noun == "kill" {
         return kill::leaf(Noun::Kill, &words[1..]);
@@ -315,6 +318,7 @@ fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
         "mq" => mq::leaf(verb, rest).map(|parsed| within(parsed, Noun::Mq)),
         "lock" => lock::leaf(verb, rest).map(|parsed| within(parsed, Noun::Lock)),
         "barrier" => barrier::leaf(verb, rest).map(|parsed| within(parsed, Noun::Barrier)),
+        "proc" => proc::leaf(verb, rest).map(|parsed| within(parsed, Noun::Proc)),
         "event" => event::leaf(verb, rest).map(|parsed| within(parsed, Noun::Event)),
         "signal" => signal::leaf(verb, rest).map(|parsed| within(parsed, Noun::Signal)),
         _ => None,

@@ -5,7 +5,7 @@
 //! not used.
 
 use std::ffi::OsStr;
-use std::fs::{DirBuilder, Metadata, OpenOptions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::unistd::{AccessFlags, access, geteuid};
 
 use crate::backing;
@@ -82,9 +83,48 @@ pub fn folder() -> Result<PathBuf> {
         }
         _ => {}
     }
-    let found = std::fs::symlink_metadata(&folder).map_err(|refusal| about(Error::os(refusal)))?;
-    require_own(&found).map_err(about)?;
-    Ok(folder)
+    existing()?.ok_or_else(|| about(Error::os(Errno::ENOENT)))
+}
+
+/// The folder, checked; nothing when there is none.
+///
+/// # Errors
+/// As [`folder`].
+pub fn existing() -> Result<Option<PathBuf>> {
+    let folder = path()?;
+    let found = match std::fs::symlink_metadata(&folder) {
+        Err(refusal) if refusal.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        found => found.map_err(Error::os),
+    };
+    match found.and_then(|found| require_own(&found)) {
+        Ok(()) => Ok(Some(folder)),
+        Err(error) => Err(unusable(&folder, error)),
+    }
+}
+
+/// Makes a file in the folder that has no name yet, and goes away if it never
+/// gets one. What is written goes to its end.
+///
+/// # Errors
+/// As [`folder`]; when the file system has no such files.
+pub fn unnamed() -> Result<File> {
+    let folder = folder()?;
+    let made = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .mode(0o600)
+        .custom_flags(libc::O_TMPFILE)
+        .open(&folder);
+    made.map_err(|refusal| {
+        let error = Error::os(refusal);
+        let lacks = matches!(error.errno(), Some(Errno::EOPNOTSUPP | Errno::EISDIR));
+        let error = if lacks {
+            error.saying("is on a file system without O_TMPFILE")
+        } else {
+            error
+        };
+        error.about(folder.display())
+    })
 }
 
 fn require_own(found: &Metadata) -> Result<()> {

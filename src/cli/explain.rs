@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use super::{complete_tree, parse_tree};
 use crate::cmd::context::ending;
 use crate::escape::{escaped, escaped_text};
-use crate::exit::{Exit, TABLE};
+use crate::exit::Exit;
 use crate::output::{Color, Output, tell};
 
 /// Help and version go to standard output and must arrive; the rest is misuse.
@@ -63,29 +63,4 @@ fn color(words: &[OsString]) -> Color {
         () if asked("never") => Color::Never,
         () => Color::Auto,
     }
-}
-
-const EXAMPLES: &str = "\
-Examples:
-  ipc mq create jobs && ipc mq send jobs 'build main'
-      Makes a queue and sends a message.
-  job=$(ipc mq recv jobs --timeout 10s) || exit
-      Takes it in another shell, or gives up.
-  ipc sem acquire printer --create && { lpr page; ipc sem release printer; }
-      Prints alone.
-  date | ipc shm write now --create --truncate; ipc shm read now
-      Keeps a line in shared memory and reads it.
-  ipc man mq send
-      Shows the manual of a command.
-
-";
-
-/// The end of `ipc --help`: examples, and the exit codes from the one table.
-pub(super) fn more() -> String {
-    let mut text = format!("{EXAMPLES}Exit status:\n");
-    for (code, meaning) in TABLE {
-        text.push_str(&format!("  {code:<9}{meaning}\n"));
-    }
-    text.push_str("\nSee also: ipc(7)");
-    text
 }

@@ -16,6 +16,7 @@ use crate::name::{Name, Scope};
 use crate::output::table::{Column, known};
 use crate::process::identity::{Table, command_of, is_own};
 use crate::process::signal::Signal;
+use crate::survey::scan;
 
 /// Completes the names of objects of one kind, with a description of each.
 pub(crate) fn names<K: Kind>() -> ArgValueCompleter {
@@ -72,6 +73,16 @@ pub(crate) fn processes() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
         let typed = typed.to_string_lossy();
         let kind = typed.split_once(':').map_or("", |(kind, _)| kind);
+        if kind == "proc" {
+            let listed = scan::named_processes(&scope()).unwrap_or_default();
+            let names = listed.iter().map(|info| info.label().bytes());
+            return names
+                .filter(|name| Name::listed(name).check_new().is_ok())
+                .map(|name| format!("proc:{}", String::from_utf8_lossy(name)))
+                .filter(|word| word.starts_with(&*typed))
+                .map(CompletionCandidate::new)
+                .collect();
+        }
         let table = Table::read().unwrap_or_default();
         let this = std::process::id().cast_signed();
         let own = table
@@ -146,7 +157,7 @@ fn candidates<'a>(
 }
 
 /// The scope of the line that is completed: its own option, else the variable.
-fn scope() -> Scope {
+pub(crate) fn scope() -> Scope {
     let words: Vec<_> = std::env::args_os().collect();
     let option = words
         .windows(2)

@@ -26,6 +26,10 @@ pub enum Show {
     Time,
     /// A user by name.
     User,
+    /// A number of seconds, as a span of time.
+    Span,
+    /// A list of words, apart by blanks.
+    Words,
 }
 
 /// One column: its JSON key, its heading, and how its values are shown.
@@ -120,7 +124,7 @@ impl Output {
         for key in fields.keys().filter(|key| *key != "name_bytes") {
             let usual = columns.iter().find(|column| column.key == key);
             let show = usual.map_or(Show::Text, |column| column.show);
-            let mut line = format!("{:<14}", format!("{key}:")).into_bytes();
+            let mut line = format!("{:<13} ", format!("{key}:")).into_bytes();
             line.extend(looks.value(object, key, show));
             line.push(b'\n');
             self.stdout().write(&line)?;
@@ -214,7 +218,7 @@ fn aligned(cells: &[Vec<u8>], columns: &[Column], widths: &[usize]) -> Vec<u8> {
         }
         if matches!(
             columns[index].show,
-            Show::Number | Show::Count | Show::Bytes
+            Show::Number | Show::Count | Show::Bytes | Show::Span
         ) {
             line.extend(missing);
             line.extend_from_slice(cell);
@@ -246,6 +250,14 @@ fn shown(value: &Value, show: Show, accounts: &Accounts, exact: bool) -> String 
             .as_u64()
             .map_or_else(|| number.to_string(), |bytes| Size(bytes).to_string()),
         (Value::Number(number), Show::Time) => moment(number.as_f64().unwrap_or(0.0)),
+        (Value::Number(number), Show::Span) => {
+            let seconds = number.as_f64().unwrap_or(0.0);
+            span(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+        }
+        (Value::Array(words), Show::Words) => {
+            let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
+            words.join(" ")
+        }
         (Value::Number(number), Show::User) => {
             let uid = number.as_u64().and_then(|uid| u32::try_from(uid).ok());
             uid.map_or_else(|| number.to_string(), |uid| accounts.user(uid))
@@ -263,6 +275,18 @@ fn shown(value: &Value, show: Show, accounts: &Accounts, exact: bool) -> String 
             fields.iter().map(field).collect::<Vec<_>>().join(", ")
         }
         (other, _) => other.to_string(),
+    }
+}
+
+/// A span of time in whole seconds, its two largest units.
+pub fn span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match () {
+        () if days > 0 => format!("{days}d{}h", hours % 24),
+        () if hours > 0 => format!("{hours}h{}m", minutes % 60),
+        () if minutes > 0 => format!("{minutes}m{}s", seconds % 60),
+        () => format!("{seconds}s"),
     }
 }
 
@@ -284,6 +308,9 @@ mod tests {
         assert_eq!(text(json!(4096), Show::Bytes), "4K");
         assert_eq!(text(json!(0.5), Show::Time), "1970-01-01T00:00:00Z");
         assert_eq!(text(json!(null), Show::Number), "-");
+        assert_eq!(text(json!(59.9), Show::Span), "59s");
+        assert_eq!(text(json!(3_725), Show::Span), "1h2m");
+        assert_eq!(text(json!(["sleep", "5"]), Show::Words), "sleep 5");
         assert_eq!(
             text(json!({"pid": 7, "how": "signal"}), Show::Text),
             "pid 7, how signal"

@@ -11,5 +11,6 @@ pub mod reaper;
 pub mod selection;
 pub mod signal;
 pub mod spawn;
+pub mod supervise;
 pub mod target;
 pub mod zombies;

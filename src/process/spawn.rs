@@ -22,6 +22,15 @@ use crate::exit::Exit;
 use crate::sys::exec;
 use crate::sys::signal::{ENDING, see_children_end};
 
+/// What became of a command that was to be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// It runs, and this is its process.
+    Running(i32),
+    /// It is missing or cannot be executed, as the exit code says.
+    Refused(Exit),
+}
+
 /// A command to run, once or many times.
 #[derive(Debug, Clone)]
 pub struct Spawn<'a> {
@@ -120,6 +129,26 @@ impl<'a> Spawn<'a> {
         let mask = SigSet::thread_get_mask().map_err(Error::os)?;
         let mut command = self.command(mask, &[]);
         self.failed(command.exec())
+    }
+
+    /// Starts the command apart from this process: in a session of its own,
+    /// with nothing to read, and `output` for whatever it prints. Returns when
+    /// it is the command that runs, which the caller is to reap.
+    ///
+    /// # Errors
+    /// When the system cannot start a process.
+    pub fn start_apart(&self, mask: SigSet, output: &File) -> Result<Start> {
+        let mut command = self.command(mask, &[0, 1, 2]);
+        exec::in_a_session_of_its_own(&mut command);
+        let to_log = || output.try_clone().map(Stdio::from).map_err(Error::os);
+        command
+            .stdin(Stdio::null())
+            .stdout(to_log()?)
+            .stderr(to_log()?);
+        match command.spawn() {
+            Ok(child) => Ok(Start::Running(child.id().cast_signed())),
+            Err(refusal) => self.failed(refusal).map(Start::Refused),
+        }
     }
 
     fn command(&self, mask: SigSet, redirected: &'static [i32]) -> Command {

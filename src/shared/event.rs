@@ -6,12 +6,10 @@
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::eventfd::{EfdFlags, EventFd};
 use serde::Serialize;
 
 use crate::deadline::monotonic_now;
@@ -19,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Described, Facts, Label};
 use crate::name::Name;
 use crate::process::identity::Process;
+use crate::shared::bell::Bell;
 use crate::shared::page::{Page, PageKind, WORDS};
 use crate::size::Mode;
 use crate::sys::futex;
@@ -109,6 +108,14 @@ impl Event {
         }
     }
 
+    /// The event as one sees it who comes now.
+    pub fn awaited(&self) -> Awaited {
+        Awaited {
+            page: Arc::clone(&self.page),
+            came: self.page.word(WORDS).load(),
+        }
+    }
+
     /// Sets it: all waiters go on, and those who come later do not wait.
     /// Says whether it was set before.
     pub fn set(&self) -> bool {
@@ -137,7 +144,7 @@ impl Event {
             return Ok(());
         }
         if let Some(process) = unless {
-            return self.wait_unless(came, &process, wait);
+            return self.awaited().wait_unless(&process, wait);
         }
         loop {
             let now = self.page.word(WORDS).load();
@@ -148,38 +155,6 @@ impl Event {
             let until = wait.next(Some(RECHECK))?;
             // Woken, or too late to sleep, or time to look again.
             let _ = futex::wait(self.page.sleeper(WORDS), now as u32, until);
-        }
-    }
-
-    /// The same beside a process: its descriptor and what a second thread
-    /// makes of the word are watched together. Both stay readable, so nothing
-    /// that happens before the sleep is slept through.
-    fn wait_unless(&self, came: u64, process: &Process, wait: &mut Wait) -> Result<()> {
-        let bell = Bell::hang(Arc::clone(&self.page), came);
-        loop {
-            // Asked in this order an event that came before the end counts.
-            let ended = process.is_dead();
-            if has_come(came, self.page.word(WORDS).load()) {
-                return Ok(());
-            }
-            if ended {
-                return Err(Error::new(
-                    ErrorKind::Missing,
-                    format!("process {} ended first", process.pid()),
-                ));
-            }
-            self.page.require_present()?;
-            let until = wait.next(Some(RECHECK))?;
-            match &bell {
-                Some(bell) => bell.listen(process, until)?,
-                // The end of the process is then seen by the next look.
-                None => {
-                    let now = self.page.word(WORDS).load();
-                    if !has_come(came, now) {
-                        let _ = futex::wait(self.page.sleeper(WORDS), now as u32, until);
-                    }
-                }
-            }
         }
     }
 
@@ -202,62 +177,93 @@ fn has_come(came: u64, now: u64) -> bool {
     now & SET != 0 || now / ONE_MORE != came / ONE_MORE
 }
 
-/// A descriptor that becomes readable when somebody wakes the sleepers of an
-/// event: a futex cannot be polled, so a thread sleeps on it.
-struct Bell {
-    rung: Arc<EventFd>,
-    stop: Arc<AtomicBool>,
+/// An event as one sees it who came at a certain moment.
+#[derive(Debug, Clone)]
+pub struct Awaited {
+    page: Arc<Page>,
+    came: u64,
 }
 
-impl Bell {
-    /// Nothing where there is no descriptor or thread to be had.
-    fn hang(page: Arc<Page>, came: u64) -> Option<Bell> {
-        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
-        let bell = Bell {
-            rung: Arc::new(EventFd::from_flags(flags).ok()?),
-            stop: Arc::default(),
-        };
-        let (rung, stop) = (Arc::clone(&bell.rung), Arc::clone(&bell.stop));
-        let ring = move || {
-            while !stop.load(Ordering::Acquire) {
-                let now = page.word(WORDS).load();
-                if !has_come(came, now) {
-                    let until = monotonic_now().saturating_add(RECHECK);
-                    let _ = futex::wait(page.sleeper(WORDS), now as u32, Some(until));
-                }
-                // The one who listens looks at everything itself.
-                let _ = rung.write(1);
-                if has_come(came, now) {
-                    return;
-                }
-            }
-        };
-        let spawned = std::thread::Builder::new().stack_size(64 << 10).spawn(ring);
-        spawned.is_ok().then_some(bell)
-    }
-
-    /// Sleeps until the bell rings, the process ends or it is time.
-    fn listen(&self, process: &Process, until: Option<Duration>) -> Result<()> {
-        let left = until.map(|moment| moment.saturating_sub(monotonic_now()).into());
-        let mut watched = [
-            PollFd::new(process.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.rung.as_fd(), PollFlags::POLLIN),
-        ];
-        match ppoll(&mut watched, left, None) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(Error::os(errno)),
+impl Awaited {
+    /// Whether it is set, or was set or pulsed since.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Broken`] when it was not, and the event was removed.
+    pub fn has_come(&self) -> Result<bool> {
+        if has_come(self.came, self.page.word(WORDS).load()) {
+            return Ok(true);
         }
-        // Silent again, or silent already.
-        let _ = self.rung.read();
-        Ok(())
+        self.page.require_present().map(|()| false)
+    }
+
+    /// Has a bell ring when that may be so.
+    ///
+    /// # Errors
+    /// When the system has no room for a thread.
+    pub fn ring(&self, bell: &Bell) -> Result<()> {
+        let this = self.clone();
+        bell.hang(move |until| {
+            let now = this.page.word(WORDS).load();
+            if has_come(this.came, now) {
+                return false;
+            }
+            let _ = futex::wait(this.page.sleeper(WORDS), now as u32, Some(until));
+            true
+        })
+    }
+
+    /// Sleeps until the word changes, unless it has come already.
+    fn sleep(&self, until: Option<Duration>) {
+        let now = self.page.word(WORDS).load();
+        if !has_come(self.came, now) {
+            let _ = futex::wait(self.page.sleeper(WORDS), now as u32, until);
+        }
+    }
+
+    /// Waits beside a process: its descriptor and what a second thread makes
+    /// of the word are watched together. Both stay readable, so nothing that
+    /// happens before the sleep is slept through.
+    fn wait_unless(&self, process: &Process, wait: &mut Wait) -> Result<()> {
+        // Without a descriptor or a thread to spare the next look sees it.
+        let bell = Bell::new().and_then(|bell| self.ring(&bell).map(|()| bell));
+        loop {
+            // Asked in this order an event that came before the end counts.
+            let ended = process.is_dead();
+            let removed = match self.has_come() {
+                Ok(true) => return Ok(()),
+                other => other.err(),
+            };
+            if ended {
+                return Err(Error::new(
+                    ErrorKind::Missing,
+                    format!("process {} ended first", process.pid()),
+                ));
+            }
+            if let Some(removed) = removed {
+                return Err(removed);
+            }
+            let until = wait.next(Some(RECHECK))?;
+            match &bell {
+                Ok(bell) => listen(bell, process, until)?,
+                Err(_) => self.sleep(until),
+            }
+        }
     }
 }
 
-impl Drop for Bell {
-    fn drop(&mut self) {
-        // The thread sees it within a second; it holds nothing that anybody waits for.
-        self.stop.store(true, Ordering::Release);
+/// Sleeps until the bell rings, the process ends or it is time.
+fn listen(bell: &Bell, process: &Process, until: Option<Duration>) -> Result<()> {
+    let left = until.map(|moment| moment.saturating_sub(monotonic_now()).into());
+    let mut watched = [
+        PollFd::new(process.as_fd(), PollFlags::POLLIN),
+        PollFd::new(bell.as_fd(), PollFlags::POLLIN),
+    ];
+    match ppoll(&mut watched, left, None) {
+        Ok(_) | Err(Errno::EINTR) => {}
+        Err(errno) => return Err(Error::os(errno)),
     }
+    bell.silence();
+    Ok(())
 }
 
 /// What a listing or `stat` shows of an event.

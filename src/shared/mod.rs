@@ -2,6 +2,8 @@
 
 pub mod array;
 pub mod barrier;
+pub mod bell;
+pub mod comparison;
 pub mod element;
 pub mod event;
 pub mod judge;

@@ -1,5 +1,6 @@
 //! The read-only view of the host: which objects there are.
 
+pub mod conditions;
 pub mod holdings;
 pub mod scan;
 pub mod traces;

@@ -17,6 +17,7 @@ use crate::name::{Name, Scope};
 use crate::object::mq::{QueueInfo, mounted};
 use crate::object::sem::SemaphoreInfo;
 use crate::object::shm::{self, SegmentInfo};
+use crate::process::supervise::{self, ProcessInfo};
 use crate::shared::array::{ArrayInfo, Family};
 use crate::shared::barrier::BarrierInfo;
 use crate::shared::event::EventInfo;
@@ -71,6 +72,14 @@ pub fn barriers(scope: &Scope) -> Result<Vec<BarrierInfo>> {
 /// When /dev/shm cannot be read.
 pub fn events(scope: &Scope) -> Result<Vec<EventInfo>> {
     pages(PageKind::Event, scope, EventInfo::look)
+}
+
+/// The named processes of this user within a scope, by name.
+///
+/// # Errors
+/// When the runtime folder cannot be read.
+pub fn named_processes(scope: &Scope) -> Result<Vec<ProcessInfo>> {
+    present(supervise::names()?, scope, ProcessInfo::look)
 }
 
 fn pages<T: Described>(

@@ -61,3 +61,15 @@ pub fn dying_with_parent(command: &mut Command) {
     // calls and allocates nothing.
     unsafe { command.pre_exec(tie) };
 }
+
+/// Makes the command the leader of a session of its own: no terminal, and no
+/// group that it could signal along with others.
+pub fn in_a_session_of_its_own(command: &mut Command) {
+    let leave = || {
+        nix::unistd::setsid()?;
+        Ok(())
+    };
+    // SAFETY: between fork and exec the closure makes one async-signal-safe
+    // call and allocates nothing.
+    unsafe { command.pre_exec(leave) };
+}

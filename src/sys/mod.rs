@@ -5,6 +5,7 @@
 //! reason why each unsafe operation is sound.
 #![expect(unsafe_code, reason = "this folder is the fence around it")]
 
+pub mod descriptors;
 pub mod exec;
 pub mod fault;
 pub mod fork;

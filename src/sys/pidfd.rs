@@ -36,6 +36,19 @@ pub fn signal(process: BorrowedFd<'_>, signal: i32) -> Result<(), Errno> {
     Errno::result(result).map(drop)
 }
 
+/// How the process ended, as wait(2) has it, whoever reaped it: known from the
+/// reap on, to everybody who had the descriptor before. PIDFD_GET_INFO, Linux 6.15.
+pub fn status(process: BorrowedFd<'_>) -> Option<i32> {
+    // SAFETY: all zeros is a valid value of this plain C struct.
+    let mut found: libc::pidfd_info = unsafe { std::mem::zeroed() };
+    let asked = u64::from(libc::PIDFD_INFO_EXIT);
+    found.mask = asked;
+    // SAFETY: the request has the size of the struct in it, which is writable
+    // and outlives the call.
+    let result = unsafe { libc::ioctl(process.as_raw_fd(), libc::PIDFD_GET_INFO, &raw mut found) };
+    (result == 0 && found.mask & asked != 0).then_some(found.exit_code)
+}
+
 /// The head of a siginfo_t that carries a value, padded to its full size.
 #[repr(C)]
 struct Queued {

@@ -31,6 +31,13 @@ pub fn was_sigchld_ignored() -> bool {
     SIGCHLD_IGNORED.load(Ordering::Relaxed)
 }
 
+/// Whether this process has privileges that its caller has not: the file is
+/// set-user-ID or set-group-ID, or has capabilities. AT_SECURE of getauxval(3).
+pub fn has_more_than_its_caller() -> bool {
+    // SAFETY: takes an integer and looks it up.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
 /// Whether a signal is ignored in this process now.
 pub(super) fn is_ignored(signal: libc::c_int) -> bool {
     // SAFETY: all zeros is a valid value of this plain C struct.

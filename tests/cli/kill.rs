@@ -565,7 +565,7 @@ fn words_that_make_no_sense_are_refused_and_nothing_is_sent() {
     sb.ipc(["kill", "proc:web"])
         .run()
         .code(3)
-        .stderr_has("no named processes");
+        .stderr_has("/web: no such process");
     sb.ipc(["kill", "-0", &pid]).run().ok();
     someone.end();
 }

@@ -4,7 +4,7 @@
 //! be a lock that looks taken and is free. What a given version of a shell
 //! forks is its own affair, so each form may come out either way.
 
-use crate::sandbox::{skip, Sandbox, has};
+use crate::sandbox::{Sandbox, has, skip};
 use crate::shell::Shell;
 
 const SHELLS: [&[&str]; 4] = [&["bash"], &["dash"], &["zsh", "-f"], &["busybox", "sh"]];

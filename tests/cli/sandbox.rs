@@ -168,6 +168,18 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
+        // A test that failed leaves its named processes behind.
+        let records = std::fs::read_dir(self.folder().join("run")).into_iter();
+        let is_record = |name: OsString| name.as_bytes().starts_with(b"proc.");
+        if records
+            .flatten()
+            .flatten()
+            .any(|entry| is_record(entry.file_name()))
+        {
+            let mut stop = self.command(IPC);
+            stop.args(["-q", "proc", "rm", "--all", "--yes", "--force"]);
+            let _ = stop.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        }
         for entry in std::fs::read_dir("/dev/shm")
             .into_iter()
             .flatten()

@@ -29,6 +29,16 @@ pub fn environment(page: &mut Roff, spot: &Spot) {
             ),
         );
     }
+    if matches!(spot.noun(), Some("proc" | "wait")) {
+        variables.insert(
+            1,
+            (
+                "IPC_RUNTIME_DIR",
+                "The runtime folder, where named processes are recorded. It must belong to you \
+                 alone. Default: /dev/shm/ipc.run. and your user id.",
+            ),
+        );
+    }
     match &spot.words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["ipc", "mq", "recv"] => variables.extend([
             (
@@ -40,6 +50,10 @@ pub fn environment(page: &mut Roff, spot: &Spot) {
                 "Given to the command of --exec: the priority of the message.",
             ),
         ]),
+        ["ipc", "proc", "start"] => variables.push((
+            "IPC_PROC_NAME",
+            "Given to the command: the name of the process.",
+        )),
         ["ipc", "mq", "watch"] => variables.push((
             "IPC_MQ_NAME",
             "Given to the command: the name of the queue.",
@@ -86,7 +100,18 @@ pub fn files(page: &mut Roff, spot: &Spot) {
         "/dev/shm/ipc.run.UID",
         "The runtime folder of a user, unless IPC_RUNTIME_DIR names another.",
     );
+    const PROCESSES: [(&str, &str); 2] = [
+        (
+            "/dev/shm/ipc.run.UID/proc.NAME",
+            "What happened to a named process, a line of JSON each.",
+        ),
+        (
+            "/dev/shm/ipc.run.UID/proc-log.NAME",
+            "What it has printed, unless it went elsewhere.",
+        ),
+    ];
     let mut files = match spot.noun() {
+        Some("proc") => PROCESSES.to_vec(),
         None => vec![SEGMENTS, SEMAPHORES],
         Some("shm") => vec![SEGMENTS],
         Some("sem") => vec![SEMAPHORES],

@@ -23,6 +23,7 @@ mod place;
 mod readers;
 mod rendezvous;
 mod stage;
+mod worker;
 
 const MORE: &str = "\
 Examples:
@@ -49,7 +50,7 @@ pub(crate) struct Demo {}
 /// A title, and what happens; it fails when the outcome is not as it must be.
 type Scene = (&'static str, fn(&mut Stage<'_>) -> anyhow::Result<()>);
 
-const SCENES: [Scene; 9] = [
+const SCENES: [Scene; 10] = [
     (
         "One producer and three consumers share a queue of four messages",
         buffer::play,
@@ -85,6 +86,10 @@ const SCENES: [Scene; 9] = [
     (
         "A careless parent leaves five zombies, and is helped",
         careless::play,
+    ),
+    (
+        "A worker is started by one process and joined by another",
+        worker::play,
     ),
 ];
 

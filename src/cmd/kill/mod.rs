@@ -1,6 +1,6 @@
 //! `ipc kill`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use clap::Args;
@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::process::selection::{Member, Protected, Selection, until_ended};
 use crate::process::signal::Signal;
+use crate::process::supervise;
 use crate::process::target::Target;
 
 mod explain;
@@ -53,7 +54,8 @@ See also: ipc-signal-ls(1), ipc-signal-explain(1), ipc-signal-wait(1), kill(1), 
 /// A process is opened first, then compared with what was asked for, and only then sent
 /// the signal: one that was given the number of another is never signalled. A target is
 /// PID or pid:N, pid:N:START with the 22nd field of /proc/N/stat, pgid:N for a group,
-/// sid:N for a session, or name:PATTERN for the names of programs. Patterns only show
+/// sid:N for a session, proc:NAME for the command of a named process, or name:PATTERN for
+/// the names of programs. Patterns only show
 /// what they would do, until --yes is given. The signal is written -s SIG, -TERM or -9,
 /// and 0 sends none and asks whether it could be sent.
 ///
@@ -72,7 +74,7 @@ See also: ipc-signal-ls(1), ipc-signal-explain(1), ipc-signal-wait(1), kill(1), 
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE, override_usage = "ipc kill [OPTIONS] [-SIG] TARGET...")]
 pub(crate) struct Kill {
-    /// What to signal: PID, pid:N[:START], pgid:N, sid:N, name:PATTERN
+    /// What to signal: PID, pid:N[:START], pgid:N, sid:N, proc:NAME, name:PATTERN
     #[arg(value_name = "TARGET", required = true, add = complete::processes())]
     targets: Vec<OsString>,
 
@@ -183,13 +185,26 @@ impl Kill {
         Ok(())
     }
 
+    fn selected(
+        &self,
+        context: &Context,
+        target: &Target,
+        protected: &Protected,
+    ) -> Result<Selection> {
+        let Target::Named(name) = target else {
+            return Selection::of(target.clone(), self.tree, protected);
+        };
+        let process = supervise::running(&context.name(OsStr::new(name))?)?;
+        Selection::of_named(target.clone(), &process, self.tree, protected)
+    }
+
     fn select(&self, context: &Context, target: Target, outcome: &mut Outcome) {
         let protected = if self.force {
             Protected::none()
         } else {
             Protected::usual()
         };
-        match Selection::of(target.clone(), self.tree, &protected) {
+        match self.selected(context, &target, &protected) {
             Ok(selection) => outcome.add(selection),
             Err(error) => {
                 let error = error.or_about(&target);

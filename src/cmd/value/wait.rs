@@ -1,6 +1,5 @@
 //! `ipc value wait`.
 
-use std::cmp::Ordering;
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::facts::Label;
 use crate::shared::array::Array;
+use crate::shared::comparison::{COMPARISONS, Comparison};
 use crate::shared::scalar::Scalar;
 use crate::wait::Wait as Waiter;
 
@@ -59,7 +59,7 @@ pub(crate) struct Wait {
         requires = "value"
     )]
     #[arg(hide_possible_values = true, value_parser = operator_parser())]
-    operator: Option<Operator>,
+    operator: Option<Comparison>,
 
     /// What to compare the value with
     #[arg(value_name = "VALUE", allow_hyphen_values = true)]
@@ -77,52 +77,9 @@ pub(crate) struct Wait {
     waiting: Waiting,
 }
 
-/// A comparison.
-#[derive(Debug, Clone, Copy)]
-enum Operator {
-    Equal,
-    Unequal,
-    Less,
-    AtMost,
-    Greater,
-    AtLeast,
-}
-
-const OPERATORS: [(&str, Operator); 13] = [
-    ("==", Operator::Equal),
-    ("=", Operator::Equal),
-    ("eq", Operator::Equal),
-    ("!=", Operator::Unequal),
-    ("ne", Operator::Unequal),
-    ("<", Operator::Less),
-    ("lt", Operator::Less),
-    ("<=", Operator::AtMost),
-    ("le", Operator::AtMost),
-    (">", Operator::Greater),
-    ("gt", Operator::Greater),
-    (">=", Operator::AtLeast),
-    ("ge", Operator::AtLeast),
-];
-
-fn operator_parser() -> impl TypedValueParser<Value = Operator> {
-    let words = OPERATORS.iter().map(|(word, _)| *word);
-    PossibleValuesParser::new(words).map(|word| {
-        let found = OPERATORS.iter().find(|(known, _)| *known == word);
-        found.map_or(Operator::Equal, |(_, operator)| *operator)
-    })
-}
-
-impl Operator {
-    fn holds(self, order: Option<Ordering>) -> bool {
-        match self {
-            Operator::Equal => order == Some(Ordering::Equal),
-            Operator::Unequal => order != Some(Ordering::Equal),
-            Operator::Less => order == Some(Ordering::Less),
-            Operator::AtMost => order.is_some_and(Ordering::is_le),
-            Operator::Greater => order == Some(Ordering::Greater),
-            Operator::AtLeast => order.is_some_and(Ordering::is_ge),
-        }
-    }
+fn operator_parser() -> impl TypedValueParser<Value = Comparison> {
+    let words = COMPARISONS.iter().map(|(word, _)| *word);
+    PossibleValuesParser::new(words).try_map(|word| word.parse())
 }
 
 fn parse_period(text: &str) -> Result<Duration> {
@@ -168,21 +125,5 @@ impl Wait {
             let start = first.get_or_insert_with(|| now.clone());
             written || !now.is_same(start)
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_unequal_holds_for_what_cannot_be_compared() {
-        for (word, operator) in OPERATORS {
-            assert_eq!(operator.holds(None), matches!(word, "!=" | "ne"), "{word}");
-            let equal = matches!(word, "==" | "=" | "eq" | "<=" | "le" | ">=" | "ge");
-            assert_eq!(operator.holds(Some(Ordering::Equal)), equal, "{word}");
-            let less = matches!(word, "!=" | "ne" | "<" | "lt" | "<=" | "le");
-            assert_eq!(operator.holds(Some(Ordering::Less)), less, "{word}");
-        }
     }
 }

@@ -23,6 +23,7 @@ use crate::sys::pidfd;
 
 mod condition;
 mod dispositions;
+mod ending;
 mod files;
 mod lineage;
 mod stat;
@@ -30,6 +31,7 @@ mod table;
 
 pub use condition::{Call, Confinement, calls_of_threads, target_of, wait_function};
 pub use dispositions::Dispositions;
+pub use ending::Fate;
 pub use files::{Files, Use, UsedFile, files_of};
 pub use lineage::{
     Lineage, ancestors, children, environment, is_launcher, is_shell_of_one_command, is_taken,

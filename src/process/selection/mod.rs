@@ -153,6 +153,34 @@ impl Selection {
     /// [`ErrorKind::Missing`] when there are none, [`ErrorKind::WouldBlock`]
     /// when the only one is protected.
     pub fn of(target: Target, is_tree: bool, protected: &Protected) -> Result<Selection> {
+        let only = match &target {
+            Target::Process { pid, start } => Some((*pid, *start)),
+            Target::Named(name) => return Err(unnamed(name)),
+            _ => None,
+        };
+        Selection::find(target, only, is_tree, protected)
+    }
+
+    /// The same for a named process, which has been looked up.
+    ///
+    /// # Errors
+    /// As [`Selection::of`].
+    pub fn of_named(
+        target: Target,
+        process: &Process,
+        is_tree: bool,
+        protected: &Protected,
+    ) -> Result<Selection> {
+        let only = Some((process.pid(), process.start()));
+        Selection::find(target, only, is_tree, protected)
+    }
+
+    fn find(
+        target: Target,
+        only: Option<(i32, Option<Duration>)>,
+        is_tree: bool,
+        protected: &Protected,
+    ) -> Result<Selection> {
         let mut selection = Selection {
             target,
             members: BTreeMap::new(),
@@ -167,13 +195,12 @@ impl Selection {
             is_holding: false,
             has_settled: true,
         };
-        match &selection.target {
-            Target::Process { pid, start } => {
-                let member = single(*pid, *start, protected)?;
-                selection.members.insert(*pid, member);
+        match only {
+            Some((pid, start)) => {
+                let member = single(pid, start, protected)?;
+                selection.members.insert(pid, member);
             }
-            Target::Named(name) => return Err(unnamed(name)),
-            _ => {
+            None => {
                 enough_descriptors();
                 selection.add_matching(&Table::read()?)?;
             }
@@ -301,8 +328,8 @@ fn single(pid: i32, start: Option<Duration>, protected: &Protected) -> Result<Me
 
 /// A named process, once there are such.
 fn unnamed(name: &str) -> Error {
-    let message = "there are no named processes yet";
-    Error::new(ErrorKind::Missing, message).about(format!("proc:{name}"))
+    let message = "a name has to be looked up first";
+    Error::new(ErrorKind::Usage, message).about(format!("proc:{name}"))
 }
 
 fn refused(pid: i32, reason: &str) -> Error {

@@ -45,6 +45,7 @@ use crate::wait::{RECHECK, Wait};
 
 mod create;
 mod info;
+mod observe;
 mod refusal;
 mod remove;
 mod trailer;

@@ -45,7 +45,10 @@ impl Array {
     }
 
     /// Refuses to wait for what nobody can change any more.
-    fn require_name(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`ErrorKind::Broken`] when it was removed or cut.
+    pub fn require_name(&self) -> Result<()> {
         let found = self.file.metadata().map_err(Error::os)?;
         if found.nlink() == 0 {
             return Err(Error::new(ErrorKind::Broken, "was removed while waiting"));

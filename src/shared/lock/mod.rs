@@ -32,6 +32,7 @@ mod geometry;
 mod info;
 #[cfg(test)]
 mod noise;
+mod observe;
 mod obstacle;
 mod removal;
 #[cfg(test)]

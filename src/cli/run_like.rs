@@ -1,0 +1,40 @@
+//! Which commands leave the exit codes from 1 to 123 to another command.
+
+use std::ffi::OsString;
+
+use crate::cmd::wait;
+use crate::exit::Exit;
+
+/// Verbs that run a command: their own failures, misuse included, are 125.
+pub(super) const VERBS: [&str; 4] = ["lock run", "sem run", "reap-zombies run", "proc join"];
+
+/// Commands that do so where `--` and a command follow.
+const WITH_COMMAND: [&str; 1] = ["fork-tree"];
+
+/// The exit of a command line that was not parsed: 125 where it was meant for
+/// such a verb.
+pub(super) fn or_failed(exit: Exit, words: &[OsString]) -> Exit {
+    match exit {
+        Exit::Usage | Exit::Denied if is_named(words) => Exit::Failed,
+        exit => exit,
+    }
+}
+
+/// Whether a command line was meant for such a verb.
+fn is_named(words: &[OsString]) -> bool {
+    let ours: Vec<&OsString> = words.iter().take_while(|word| *word != "--").collect();
+    let has_command = words.len() > ours.len() + 1;
+    let runs = |word: &OsString| WITH_COMMAND.iter().any(|noun| word == noun);
+    if has_command && ours.iter().any(|word| runs(word)) {
+        return true;
+    }
+    if words.get(1).is_some_and(|noun| noun == "wait") {
+        return wait::names_one_process(&words[2..]);
+    }
+    ours.windows(2).any(|pair| {
+        VERBS.iter().any(|path| {
+            path.split_once(' ')
+                .is_some_and(|(noun, verb)| pair[0] == noun && pair[1] == verb)
+        })
+    })
+}

@@ -1,0 +1,74 @@
+//! `ipc proc join`.
+
+use std::ffi::OsString;
+
+use clap::Args;
+
+use super::{Processes, described, document};
+use crate::cmd::complete;
+use crate::cmd::context::Context;
+use crate::cmd::options::{Conflict, Waiting};
+use crate::error::{Error, ErrorKind};
+use crate::exit::Exit;
+use crate::facts::Label;
+use crate::process::supervise::Observer;
+use crate::sys::wait::Ending;
+
+const MORE: &str = "\
+Examples:
+  ipc proc join job; echo \"it ended with $?\"
+      Waits for the end of a process that any shell has started.
+  ipc proc join job --timeout 10s || ipc proc stop job
+      Gives it ten seconds more.
+
+Exit status:
+  The exit code of the process, 128+N when signal N ended it, and
+  124  it still runs: under --try, or the time is over (or --conflict-code)
+  125  ipc itself failed, there is no such process, or how it ended cannot be known
+
+See also: ipc-proc-start(1), ipc-proc-status(1), ipc-wait(1)";
+
+/// Wait until a named process has ended, and end with its exit code
+///
+/// Any number of shells may join, also after the end, as long as the name is there. A
+/// process that is run again after a failure has ended when it is not run again. How it
+/// ended is not known when its supervisor was killed before anybody joined.
+#[derive(Debug, Args)]
+#[command(after_long_help = MORE)]
+pub(crate) struct Join {
+    /// Name of the process
+    #[arg(value_name = "NAME", add = complete::names::<Processes>())]
+    name: OsString,
+
+    #[command(flatten)]
+    waiting: Waiting,
+
+    #[command(flatten)]
+    conflict: Conflict,
+}
+
+impl Join {
+    pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
+        let deadline = self.waiting.deadline();
+        let name = context.name(&self.name)?;
+        let mut observer = Observer::of(&name)?;
+        let mut wait = context.wait(deadline, format!("process {name}"));
+        let ending = match observer.wait(&mut wait) {
+            Err(error) => return self.conflict.or_fail(context, error.or_about(&name)),
+            Ok(ending) => ending,
+        };
+        if context.out.is_json() {
+            let label = Label::new(context.inner(&name));
+            context.out.json(&document(&label.name, ending))?;
+        }
+        match ending {
+            Some(Ending::Code(code)) => Ok(Exit::Command(code as u8)),
+            // As a number: this process was not ended by it.
+            Some(Ending::Signal(signal)) => Ok(Exit::Command(Exit::Signal(signal).code())),
+            None => {
+                let message = format!("{}: its supervisor was killed", described(None));
+                Err(Error::new(ErrorKind::Missing, message).about(&name).into())
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! `ipc proc`: named processes, joined from any shell.
+
+use serde_json::{Value, json};
+
+use super::kind::Kind;
+use super::verbs::verbs;
+use crate::error::Result;
+use crate::name::{Name, Scope};
+use crate::output::table::{Column, Show};
+use crate::process::signal::Signal;
+use crate::process::supervise::{Named, ProcessInfo};
+use crate::survey::scan;
+use crate::sys::wait::Ending;
+
+mod join;
+mod logs;
+mod ls;
+mod rm;
+mod start;
+mod stat;
+mod status;
+mod stop;
+
+verbs! {
+    /// The verbs of named processes.
+    "proc" {
+        "start" | "create" => start::Start,
+        "join" => join::Join,
+        "status" => status::Status,
+        "stop" => stop::Stop,
+        "logs" => logs::Logs,
+        "stat" => stat::Stat,
+        "ls" | "list" => ls::Ls,
+        "rm" | "unlink" => rm::Rm,
+    }
+}
+
+/// The kind of object that this noun is about. A live one is not removed.
+#[derive(Debug)]
+struct Processes;
+
+/// The same, stopped before it is removed.
+struct ProcessesByForce;
+
+impl Kind for Processes {
+    type Info = ProcessInfo;
+
+    const COLUMNS: &'static [Column] = &[
+        Column::new("name", "NAME", Show::Text),
+        Column::new("state", "STATE", Show::Text),
+        Column::new("pid", "PID", Show::Number),
+        Column::new("code", "CODE", Show::Number),
+        Column::new("signal", "SIGNAL", Show::Number),
+        Column::new("age", "AGE", Show::Span),
+        Column::new("restarts", "RESTARTS", Show::Number),
+        Column::new("command", "COMMAND", Show::Words),
+        Column::new("status", "STATUS", Show::Text),
+    ];
+
+    fn look(name: &Name) -> Result<ProcessInfo> {
+        ProcessInfo::look(name)
+    }
+
+    fn list(scope: &Scope) -> Result<Vec<ProcessInfo>> {
+        scan::named_processes(scope)
+    }
+
+    fn unlink(name: &Name) -> Result<()> {
+        Named::open(name)?.unlink()
+    }
+
+    fn is_certain(info: &ProcessInfo) -> bool {
+        info.status == "ok"
+    }
+
+    fn describe(info: &ProcessInfo) -> String {
+        match (info.state, info.pid) {
+            (Some(state), Some(pid)) => format!("{state}, process {pid}"),
+            (Some(state), None) => state.to_owned(),
+            (None, _) => info.status.clone(),
+        }
+    }
+}
+
+impl Kind for ProcessesByForce {
+    type Info = ProcessInfo;
+
+    const COLUMNS: &'static [Column] = Processes::COLUMNS;
+
+    fn look(name: &Name) -> Result<ProcessInfo> {
+        Processes::look(name)
+    }
+
+    fn list(scope: &Scope) -> Result<Vec<ProcessInfo>> {
+        Processes::list(scope)
+    }
+
+    fn unlink(name: &Name) -> Result<()> {
+        Named::open(name)?.remove()
+    }
+
+    fn is_certain(info: &ProcessInfo) -> bool {
+        Processes::is_certain(info)
+    }
+
+    fn describe(info: &ProcessInfo) -> String {
+        Processes::describe(info)
+    }
+}
+
+/// How a process ended, in words.
+fn described(ending: Option<Ending>) -> String {
+    match ending {
+        Some(Ending::Code(code)) => format!("ended with {code}"),
+        Some(Ending::Signal(number)) => match Signal::from_number(number) {
+            Some(signal) => format!("was ended by {signal}"),
+            None => format!("was ended by signal {number}"),
+        },
+        None => "ended, and it is not known how".to_owned(),
+    }
+}
+
+/// How a process ended, as JSON has it.
+fn document(name: &str, ending: Option<Ending>) -> Value {
+    json!({
+        "name": name,
+        "code": ending.and_then(Ending::code),
+        "signal": ending.and_then(Ending::signal),
+    })
+}

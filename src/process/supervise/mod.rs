@@ -1,0 +1,206 @@
+//! Named processes: started in one shell, joined from any other.
+//!
+//! A small supervisor stands behind each. It is the parent of the command, so
+//! that it learns how it ends, and the heir of whatever the command leaves. The
+//! two are tied both ways: when the supervisor is killed, the kernel kills the
+//! command with it. What happens is written into a record in the runtime
+//! folder, from which everybody else knows.
+
+use std::ffi::OsString;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::{pipe2, read, write};
+use serde::{Deserialize, Serialize};
+
+use self::birth::{Report, World};
+use self::record::{Identity, Line, Record, Started, wall_clock};
+use super::blocked::Blocked;
+use super::identity::{Process, pid_namespace};
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escaped;
+use crate::exit::Exit;
+use crate::name::Name;
+use crate::sys::fork;
+use crate::sys::wait::{Which, reap_waiting};
+
+mod account;
+mod birth;
+mod info;
+mod log;
+mod named;
+mod observer;
+mod record;
+mod supervisor;
+
+pub use account::State;
+pub use info::ProcessInfo;
+pub use log::{Following, Log};
+pub use named::{Named, running};
+pub use observer::{Observer, Seen};
+pub use record::names;
+
+/// Whether a command that failed is run again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Restart {
+    /// Never.
+    Never,
+    /// When its code was not 0, or a signal ended it.
+    OnFailure,
+}
+
+/// A process to start under a name.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// Its name.
+    pub name: &'a Name,
+    /// The name as its command is told.
+    pub shown: &'a [u8],
+    /// The command and its arguments.
+    pub command: &'a [OsString],
+    /// The process with which it ends.
+    pub die_with: Option<Process>,
+    /// Where its output goes; nothing means a file beside the record.
+    pub log: Option<PathBuf>,
+    /// Whether it is run again when it fails.
+    pub restart: Restart,
+    /// How often at most.
+    pub max_restarts: Option<u32>,
+    /// How long it has between being asked to end and being killed.
+    pub stop_after: Duration,
+    /// Whether what it leaves is killed when it ends.
+    pub kill_leftovers: bool,
+}
+
+/// What became of a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It runs.
+    Running {
+        /// The process of the command.
+        pid: i32,
+        /// The process that looks after it.
+        supervisor: i32,
+    },
+    /// The command is missing or cannot be executed; nothing is left.
+    Refused(Exit),
+}
+
+impl Plan<'_> {
+    /// Starts it and returns when the command runs; it goes on when this
+    /// process ends. Should this process end before that, however it ends,
+    /// nothing is left. The signals that were `blocked` reach the command as
+    /// they were before. Only for processes of one thread.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Exists`]; when the log or the record cannot be written;
+    /// [`ErrorKind::Interrupted`]. Nothing is left then.
+    pub fn start(&self, blocked: &Blocked) -> Result<Outcome> {
+        let record = Record::draft(self.name)?;
+        let log = match &self.log {
+            Some(path) => std::path::absolute(path).map_err(Error::os)?,
+            None => record::own_log(self.name)?,
+        };
+        let (word, go) = pipe2(OFlag::O_CLOEXEC).map_err(Error::os)?;
+        let (from, to) = pipe2(OFlag::O_CLOEXEC).map_err(Error::os)?;
+        let world = World {
+            plan: self,
+            record: &record,
+            log: &log,
+            mask: blocked.former(),
+            word: &word,
+            reports: &to,
+        };
+        let pid = fork::child(|| birth::run(world)).map_err(Error::os)?;
+        drop((word, to));
+        let started = self
+            .publish(&record, pid, &log)
+            .and_then(|()| hear(&go, &from, blocked));
+        let report = match started {
+            Ok(Report::Running(command)) => {
+                return Ok(Outcome::Running {
+                    pid: command,
+                    supervisor: pid,
+                });
+            }
+            other => other,
+        };
+        // It sees that nobody listens, and clears up.
+        drop((go, from));
+        let _ = reap_waiting(Which::Pid(pid));
+        match report? {
+            Report::Refused(exit) => Ok(Outcome::Refused(exit)),
+            Report::NoLog(errno) => {
+                Err(Error::os(errno).about(escaped(log.as_os_str().as_bytes())))
+            }
+            Report::NoStart(errno) => Err(Error::os(errno).about("fork")),
+            Report::Running(_) | Report::Nothing => Err(Error::new(
+                ErrorKind::Limit,
+                "its supervisor was killed at the start",
+            )),
+        }
+    }
+
+    /// Writes the first line and gives the record its name.
+    fn publish(&self, record: &Record, supervisor: i32, log: &std::path::Path) -> Result<()> {
+        let supervisor = Process::open(supervisor)?;
+        let log = log.as_os_str().as_bytes();
+        let folder = std::env::current_dir().unwrap_or_default();
+        let started = Started {
+            at: wall_clock(),
+            supervisor: Identity::of(&supervisor),
+            namespace: pid_namespace()?,
+            command: self
+                .command
+                .iter()
+                .map(|word| shown(word.as_bytes()))
+                .collect(),
+            folder: shown(folder.as_os_str().as_bytes()),
+            log: shown(log),
+            log_bytes: std::str::from_utf8(log).is_err().then(|| log.to_vec()),
+            owns_log: self.log.is_none(),
+            die_with: self.die_with.as_ref().map(Process::pid),
+            restart: self.restart,
+            max_restarts: self.max_restarts,
+            stop_after: self.stop_after.as_secs_f64(),
+            kill_leftovers: self.kill_leftovers,
+        };
+        record.append(&[Line::Started(started)])?;
+        record.publish().map_err(|error| error.about(self.name))
+    }
+}
+
+/// Text as it is; bytes that are none are shown escaped.
+fn shown(bytes: &[u8]) -> String {
+    std::str::from_utf8(bytes).map_or_else(|_| escaped(bytes), str::to_owned)
+}
+
+/// Gives the word to start, and waits for what comes of it.
+fn hear(go: &OwnedFd, from: &OwnedFd, blocked: &Blocked) -> Result<Report> {
+    write(go, &[1]).map_err(Error::os)?;
+    let bell = blocked.bell()?;
+    loop {
+        blocked.check()?;
+        let mut watched = [
+            PollFd::new(from.as_fd(), PollFlags::POLLIN),
+            PollFd::new(bell.as_fd(), PollFlags::POLLIN),
+        ];
+        match poll(&mut watched, PollTimeout::NONE) {
+            Ok(_) if watched[0].any() == Some(true) => break,
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(Error::os(errno)),
+        }
+    }
+    let mut bytes = [0; Report::SIZE];
+    // Written in one piece; nothing comes from a supervisor that was killed.
+    match read(from, &mut bytes).map_err(Error::os)? {
+        Report::SIZE => Ok(Report::decode(bytes)),
+        _ => Ok(Report::Nothing),
+    }
+}

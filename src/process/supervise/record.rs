@@ -1,0 +1,278 @@
+//! What is written down of a named process: one file, a line for each thing
+//! that happened.
+//!
+//! The file gets its name with the first line in it, and only once. Lines are
+//! added whole by one write each; one that was cut short by a full disk is no
+//! line, and is passed over.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, FcntlArg, Flock, FlockArg, OFlag, fallocate, fcntl};
+use serde::{Deserialize, Serialize};
+
+use super::Restart;
+use crate::backing::{self, Access};
+use crate::error::{Error, ErrorKind, Result};
+use crate::name::Name;
+use crate::process::identity::{Process, ticks_of};
+use crate::runtime;
+use crate::sys::wait::Ending;
+
+/// Room that is kept for what will have to be written.
+const ROOM: i64 = 4096;
+
+/// Which process it was, for those who come later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Identity {
+    pub(super) pid: i32,
+    /// Field 22 of proc_pid_stat(5).
+    pub(super) start: Option<u64>,
+    /// See [`Process::unique`].
+    pub(super) unique: Option<u64>,
+}
+
+impl Identity {
+    pub(super) fn of(process: &Process) -> Identity {
+        Identity {
+            pid: process.pid(),
+            start: process.start().and_then(ticks_of),
+            unique: process.unique(),
+        }
+    }
+
+    /// The process itself, if it has not ended.
+    pub(super) fn open(&self) -> Result<Option<Process>> {
+        let process = match Process::open(self.pid) {
+            Err(error) if error.kind() == ErrorKind::Missing => return Ok(None),
+            opened => opened?,
+        };
+        let found = Identity::of(&process);
+        let is_it = match (self.unique, found.unique) {
+            (Some(own), Some(other)) => own == other,
+            _ => self.start == found.start,
+        };
+        Ok(Some(process).filter(|process| is_it && !process.is_dead()))
+    }
+}
+
+/// The first line: what was started, and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Started {
+    pub(super) at: f64,
+    pub(super) supervisor: Identity,
+    /// The pid namespace in which the numbers mean something.
+    pub(super) namespace: u64,
+    pub(super) command: Vec<String>,
+    pub(super) folder: String,
+    pub(super) log: String,
+    /// The same where it is not UTF-8.
+    pub(super) log_bytes: Option<Vec<u8>>,
+    /// Whether the log is ours and goes away with the record.
+    pub(super) owns_log: bool,
+    pub(super) die_with: Option<i32>,
+    pub(super) restart: Restart,
+    pub(super) max_restarts: Option<u32>,
+    pub(super) stop_after: f64,
+    pub(super) kill_leftovers: bool,
+}
+
+/// Somebody or something wants it to end.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Stop {
+    pub(super) at: f64,
+    pub(super) signal: i32,
+    pub(super) after: f64,
+    /// The process that asked, or the one that it was to die with.
+    pub(super) by: Option<i32>,
+}
+
+/// How one run of the command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Ended {
+    pub(super) at: f64,
+    pub(super) code: Option<i32>,
+    pub(super) signal: Option<i32>,
+    /// Seconds to the next run, when there is to be one.
+    pub(super) restart_in: Option<f64>,
+}
+
+impl Ended {
+    pub(super) fn now(ending: Ending, restart_in: Option<Duration>) -> Ended {
+        Ended {
+            at: wall_clock(),
+            code: ending.code(),
+            signal: ending.signal(),
+            restart_in: restart_in.map(|span| span.as_secs_f64()),
+        }
+    }
+
+    pub(super) fn ending(&self) -> Ending {
+        match self.signal {
+            Some(signal) => Ending::Signal(signal),
+            None => Ending::Code(self.code.unwrap_or_default()),
+        }
+    }
+}
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(super) enum Line {
+    Started(Started),
+    Running { at: f64, process: Identity },
+    Stop(Stop),
+    Ended(Ended),
+    Gone { at: f64 },
+}
+
+/// Seconds since 1970.
+pub(super) fn wall_clock() -> f64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// The file of one named process, open.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) file: File,
+    pub(super) path: PathBuf,
+}
+
+impl Record {
+    /// A new one without a name.
+    pub(super) fn draft(name: &Name) -> Result<Record> {
+        name.check_new()?;
+        let path = path_of(&runtime::folder()?, name);
+        let file = runtime::unnamed()?;
+        // What cannot be kept for later is asked for then.
+        let _ = fallocate(&file, FallocateFlags::FALLOC_FL_KEEP_SIZE, 0, ROOM);
+        Ok(Record { file, path })
+    }
+
+    /// Gives it its name.
+    pub(super) fn publish(&self) -> Result<()> {
+        backing::publish(&self.file, &self.path).map_err(|error| match error.kind() {
+            ErrorKind::Exists => error
+                .saying("a process of this name exists already")
+                .hint("ipc proc status NAME shows it, --if-exists replace stops it"),
+            _ => error,
+        })
+    }
+
+    /// Opens that of a name.
+    pub(super) fn open(name: &Name) -> Result<Record> {
+        let missing = || Error::new(ErrorKind::Missing, "no such process").about(name);
+        let folder = runtime::existing()?.ok_or_else(missing)?;
+        let path = path_of(&folder, name);
+        let file = backing::open(&path, Access::Write).map_err(|error| match error.kind() {
+            ErrorKind::Missing => missing(),
+            _ => error.about(name),
+        })?;
+        fcntl(&file, FcntlArg::F_SETFL(OFlag::O_APPEND)).map_err(Error::os)?;
+        Ok(Record { file, path })
+    }
+
+    /// Adds lines, at one moment.
+    pub(super) fn append(&self, lines: &[Line]) -> Result<()> {
+        let mut bytes = Vec::new();
+        for line in lines {
+            serde_json::to_writer(&mut bytes, line)
+                .map_err(|refusal| Error::new(ErrorKind::Limit, refusal.to_string()))?;
+            bytes.push(b'\n');
+        }
+        let written = (&self.file).write(&bytes).map_err(Error::os)?;
+        if written == bytes.len() {
+            return Ok(());
+        }
+        // Cut short: what comes next has to be a line of its own.
+        let _ = (&self.file).write(b"\n");
+        Err(Error::os(Errno::ENOSPC).about(self.path.display()))
+    }
+
+    /// All lines, in order.
+    pub(super) fn lines(&self) -> Result<Vec<Line>> {
+        let length = self.file.metadata().map_err(Error::os)?.len();
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+        self.file.read_exact_at(&mut bytes, 0).map_err(Error::os)?;
+        let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+        let whole = lines.filter_map(|line| line.strip_suffix(b"\n"));
+        Ok(whole
+            .filter_map(|line| serde_json::from_slice(line).ok())
+            .collect())
+    }
+
+    /// Whether the name still stands for this file.
+    pub(super) fn has_name(&self) -> bool {
+        let own = self.file.metadata().map(|found| (found.dev(), found.ino()));
+        let named = backing::look(&self.path).map(|found| (found.dev(), found.ino()));
+        matches!((own, named), (Ok(own), Ok(named)) if own == named)
+    }
+
+    /// Takes the name away if it stands for this file and `may` agrees.
+    ///
+    /// Whoever removes holds a lock on the file meanwhile, so that what is
+    /// removed is what was looked at. Says whether it was removed.
+    pub(super) fn unlink(&self, may: impl FnOnce() -> Result<()>) -> Result<bool> {
+        let file = self.file.try_clone().map_err(Error::os)?;
+        let _locked =
+            Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| Error::os(errno))?;
+        if !self.has_name() {
+            return Ok(false);
+        }
+        may()?;
+        let own_log = self.lines()?.into_iter().find_map(|line| match line {
+            Line::Started(started) if started.owns_log => Some(log_path(&started)),
+            _ => None,
+        });
+        if let Some(log) = own_log {
+            // One that is not there is as good as removed.
+            let _ = std::fs::remove_file(log);
+        }
+        backing::unlink(&self.path)?;
+        Ok(true)
+    }
+}
+
+fn path_of(folder: &Path, name: &Name) -> PathBuf {
+    name.file_in(folder, "proc.")
+}
+
+/// Where the output goes when nothing else was said.
+pub(super) fn own_log(name: &Name) -> Result<PathBuf> {
+    Ok(name.file_in(&runtime::folder()?, "proc-log."))
+}
+
+/// Where the output goes.
+pub(super) fn log_path(started: &Started) -> PathBuf {
+    use std::os::unix::ffi::OsStringExt;
+    match &started.log_bytes {
+        Some(bytes) => PathBuf::from(std::ffi::OsString::from_vec(bytes.clone())),
+        None => PathBuf::from(&started.log),
+    }
+}
+
+/// The names of all records, sorted: bytes without the prefix.
+///
+/// # Errors
+/// When the runtime folder cannot be read.
+pub fn names() -> Result<Vec<Vec<u8>>> {
+    use std::os::unix::ffi::OsStrExt;
+    let Some(folder) = runtime::existing()? else {
+        return Ok(Vec::new());
+    };
+    let about = |refusal| Error::os(refusal).about(folder.display());
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(about)? {
+        let name = entry.map_err(about)?.file_name();
+        if let Some(name) = name.as_bytes().strip_prefix(b"proc.") {
+            names.push(name.to_vec());
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}

@@ -1,0 +1,327 @@
+//! The life of the process that stands behind a named one.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::signal::{SigSet, Signal as Known};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use super::Restart;
+use super::birth::World;
+use super::record::{Ended, Identity, Line, Stop, wall_clock};
+use crate::deadline::monotonic_now;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::process::identity::Process;
+use crate::process::reaper::{Found, Reaper, children};
+use crate::process::signal::Signal;
+use crate::process::spawn::{Spawn, Start};
+use crate::sys::signal::is_ignored;
+use crate::sys::wait::Ending;
+
+/// Tells the supervisor to read what was added to the record.
+pub(super) const LOOK: Known = Known::SIGUSR1;
+/// Signals that ask the supervisor to stop the command.
+const STOPPING: [Known; 4] = [Known::SIGTERM, Known::SIGINT, Known::SIGHUP, Known::SIGQUIT];
+
+/// The pause before the first restart; it doubles from one to the next.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Who ran so long failed for another reason than at first: pauses start anew.
+const RAN_WELL: Duration = Duration::from_secs(10);
+/// How often a stop looks for what has lost its parent meanwhile.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// Somebody wants the command to end.
+struct Stopping {
+    signal: Signal,
+    kill_at: Duration,
+    sent: HashSet<i32>,
+}
+
+pub(super) struct Supervisor<'a> {
+    world: World<'a>,
+    log: File,
+    pub(super) reaper: Reaper,
+    signals: SignalFd,
+    /// The command, and since when it runs.
+    command: Option<(i32, Duration)>,
+    last: Ending,
+    restarts: u32,
+    /// Failures in a row, each soon after its start.
+    failures: u32,
+    /// When to run it again.
+    due: Option<Duration>,
+    stopping: Option<Stopping>,
+    /// Requests of the record that were seen.
+    requests: usize,
+    has_followed: bool,
+    /// Whether it is written that nothing is left.
+    has_left: bool,
+}
+
+impl Supervisor<'_> {
+    pub(super) fn new(world: World<'_>, log: File) -> Result<Supervisor<'_>> {
+        let heard = STOPPING.into_iter().filter(|signal| !is_ignored(*signal));
+        let mut set = SigSet::from_iter(heard);
+        set.add(LOOK);
+        set.thread_block().map_err(Error::os)?;
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        Ok(Supervisor {
+            world,
+            log,
+            reaper: Reaper::new()?,
+            signals: SignalFd::with_flags(&set, flags).map_err(Error::os)?,
+            command: None,
+            last: Ending::Code(0),
+            restarts: 0,
+            failures: 0,
+            due: None,
+            stopping: None,
+            requests: 0,
+            has_followed: false,
+            has_left: false,
+        })
+    }
+
+    /// Runs the command, and writes that down.
+    pub(super) fn launch(&mut self) -> Result<Start> {
+        use std::os::unix::ffi::OsStrExt;
+        let name = std::ffi::OsStr::from_bytes(self.world.plan.shown);
+        let started = Spawn::new(self.world.plan.command)?
+            .env("IPC_PROC_NAME", name)
+            .dying_with_us()
+            .start_apart(self.world.mask, &self.log)?;
+        if let Start::Running(pid) = started {
+            self.command = Some((pid, monotonic_now()));
+            // Our own child: it is there until it is reaped here.
+            let process = Process::open(pid)?;
+            self.world.record.append(&[Line::Running {
+                at: wall_clock(),
+                process: Identity::of(&process),
+            }])?;
+        }
+        Ok(started)
+    }
+
+    /// Waits for everything that may happen, until nothing is left.
+    pub(super) fn look_after(&mut self) -> Result<()> {
+        loop {
+            if self.reap()? {
+                return self.leave();
+            }
+            self.sleep()?;
+            self.hear()?;
+            self.follow()?;
+            self.go_on_stopping()?;
+            self.restart_if_due()?;
+        }
+    }
+
+    /// Takes what has ended; says whether all is over.
+    fn reap(&mut self) -> Result<bool> {
+        let mut end = None;
+        let is_empty = loop {
+            match self.reaper.next()? {
+                Found::Reaped(pid, ending) => end = end.or(self.end_of_command(pid, ending)),
+                Found::Running => break false,
+                Found::Nobody => break true,
+            }
+        };
+        if let Some((ending, since)) = end {
+            self.ended(ending, since, is_empty)?;
+        }
+        Ok(is_empty && self.due.is_none())
+    }
+
+    /// How the command ended, and since when it ran, if this is the command.
+    fn end_of_command(&mut self, pid: i32, ending: Ending) -> Option<(Ending, Duration)> {
+        let (_, since) = self.command.take_if(|(command, _)| *command == pid)?;
+        Some((ending, since))
+    }
+
+    /// The command has ended: for good, or to be run again.
+    fn ended(&mut self, ending: Ending, since: Duration, is_empty: bool) -> Result<()> {
+        let plan = self.world.plan;
+        self.last = ending;
+        if plan.kill_leftovers {
+            self.reaper.end_all(|_, _| {})?;
+        }
+        let may = plan.max_restarts.is_none_or(|most| self.restarts < most);
+        let has_failed = ending != Ending::Code(0);
+        let again = plan.restart == Restart::OnFailure && has_failed && may;
+        let pause = (again && self.stopping.is_none()).then(|| self.pause(since));
+        self.due = pause.map(|pause| monotonic_now().saturating_add(pause));
+        self.write_end(pause, is_empty || plan.kill_leftovers)
+    }
+
+    /// Writes how the last run ended; when it left nothing, that it is all
+    /// over stands there at the same moment.
+    fn write_end(&mut self, pause: Option<Duration>, is_empty: bool) -> Result<()> {
+        let mut lines = vec![Line::Ended(Ended::now(self.last, pause))];
+        if pause.is_none() && is_empty {
+            lines.push(Line::Gone { at: wall_clock() });
+            self.has_left = true;
+        }
+        self.world.record.append(&lines)
+    }
+
+    /// Writes that nothing is left.
+    fn leave(&mut self) -> Result<()> {
+        if self.has_left {
+            return Ok(());
+        }
+        self.world.record.append(&[Line::Gone { at: wall_clock() }])
+    }
+
+    fn pause(&mut self, since: Duration) -> Duration {
+        if monotonic_now().saturating_sub(since) >= RAN_WELL {
+            self.failures = 0;
+        }
+        let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
+        self.failures += 1;
+        FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE)
+    }
+
+    fn restart_if_due(&mut self) -> Result<()> {
+        if self.due.is_none_or(|due| due > monotonic_now()) {
+            return Ok(());
+        }
+        self.due = None;
+        self.restarts += 1;
+        let since = monotonic_now();
+        match self.launch() {
+            Ok(Start::Running(_)) => Ok(()),
+            Ok(Start::Refused(exit)) => self.failed_to_start(exit, since),
+            // No room for a process now; there may be later.
+            Err(_) => self.failed_to_start(Exit::Failed, since),
+        }
+    }
+
+    fn failed_to_start(&mut self, exit: Exit, since: Duration) -> Result<()> {
+        let is_empty = children().is_empty();
+        self.ended(Ending::Code(exit.code().into()), since, is_empty)
+    }
+
+    /// Sleeps until something happens or is due.
+    fn sleep(&self) -> Result<()> {
+        let look_again = self.stopping.as_ref().map(|stopping| {
+            let again = monotonic_now().saturating_add(AGAIN);
+            stopping.kill_at.min(again)
+        });
+        let until = [look_again, self.due].into_iter().flatten().min();
+        let left = until.map(|moment| moment.saturating_sub(monotonic_now()).into());
+        let mut watched = vec![
+            PollFd::new(self.reaper.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+        ];
+        let leader = self.world.plan.die_with.as_ref();
+        // Dead is for ever: watched further it would never let us sleep.
+        let leader = leader.filter(|_| !self.has_followed);
+        watched.extend(leader.map(|one| PollFd::new(one.as_fd(), PollFlags::POLLIN)));
+        match ppoll(&mut watched, left, None) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(Error::os(errno)),
+        }
+    }
+
+    /// Does what signals ask for.
+    fn hear(&mut self) -> Result<()> {
+        while let Ok(Some(info)) = self.signals.read_signal() {
+            if info.ssi_signo == LOOK as u32 {
+                self.read_requests()?;
+                continue;
+            }
+            let sender = i32::try_from(info.ssi_pid).ok().filter(|pid| *pid > 0);
+            self.stop_by(sender)?;
+        }
+        Ok(())
+    }
+
+    fn read_requests(&mut self) -> Result<()> {
+        let lines = self.world.record.lines()?;
+        let stops: Vec<Stop> = lines
+            .into_iter()
+            .filter_map(|line| match line {
+                Line::Stop(stop) => Some(stop),
+                _ => None,
+            })
+            .collect();
+        let new = stops.get(self.requests..).unwrap_or_default().to_vec();
+        self.requests = stops.len();
+        new.into_iter().try_for_each(|stop| self.stop(stop))
+    }
+
+    /// Ends with the one that it was to end with.
+    fn follow(&mut self) -> Result<()> {
+        let leader = self.world.plan.die_with.as_ref();
+        let leader = leader.filter(|one| !self.has_followed && one.is_dead());
+        let Some(leader) = leader.map(Process::pid) else {
+            return Ok(());
+        };
+        self.has_followed = true;
+        self.stop_by(Some(leader))
+    }
+
+    /// A stop that nobody has written down yet.
+    fn stop_by(&mut self, by: Option<i32>) -> Result<()> {
+        let stop = Stop {
+            at: wall_clock(),
+            signal: Signal::TERM.number(),
+            after: self.world.plan.stop_after.as_secs_f64(),
+            by,
+        };
+        self.world.record.append(&[Line::Stop(stop)])?;
+        self.requests += 1;
+        self.stop(stop)
+    }
+
+    fn stop(&mut self, stop: Stop) -> Result<()> {
+        let after = Duration::try_from_secs_f64(stop.after).unwrap_or(Duration::MAX);
+        self.stopping = Some(Stopping {
+            signal: Signal::from_number(stop.signal).unwrap_or(Signal::TERM),
+            kill_at: monotonic_now().saturating_add(after),
+            sent: HashSet::new(),
+        });
+        if self.due.take().is_some() {
+            // There is no next run, so the last one was it.
+            self.write_end(None, children().is_empty())?;
+        }
+        Ok(())
+    }
+
+    /// Asks the command and what it left, each once; kills them when it is time.
+    fn go_on_stopping(&mut self) -> Result<()> {
+        let Some(stopping) = &mut self.stopping else {
+            return Ok(());
+        };
+        for pid in children() {
+            if !stopping.sent.insert(pid) {
+                continue;
+            }
+            // Nobody else reaps it, so it is still the same one.
+            if let Ok(child) = Process::open(pid) {
+                let _ = child.send(stopping.signal);
+                // One that is stopped would not hear of it.
+                let _ = child.send(Signal::CONT);
+            }
+        }
+        if stopping.kill_at > monotonic_now() {
+            return Ok(());
+        }
+        let mut ended = Vec::new();
+        self.reaper.end_all(|pid, how| ended.push((pid, how)))?;
+        let end = ended
+            .into_iter()
+            .find_map(|(pid, how)| self.end_of_command(pid, how));
+        match end {
+            Some((ending, since)) => self.ended(ending, since, true),
+            None => Ok(()),
+        }
+    }
+}
