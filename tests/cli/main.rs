@@ -38,9 +38,11 @@ mod man;
 mod mq;
 mod names;
 mod numpy;
+mod once;
 mod output;
 mod python;
 mod readme;
+mod replace;
 mod sem;
 mod sem_collect;
 mod sem_crash;
@@ -60,6 +62,7 @@ mod terminal;
 mod tree;
 mod value;
 mod value_races;
+mod words;
 
 /// A test file that nobody listed would never run.
 #[test]
