@@ -1,40 +1,52 @@
-//! User names from /etc/passwd, so that nothing depends on the C library's
+//! User and group names from /etc, so that nothing depends on the C library's
 //! name services, which a static binary does not have.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 /// The accounts of this host, read once.
 #[derive(Debug, Default)]
 pub struct Accounts {
-    names: HashMap<u32, String>,
+    users: HashMap<u32, String>,
+    groups: HashMap<u32, String>,
 }
 
 impl Accounts {
-    /// Reads /etc/passwd; without it every user is a number.
+    /// Reads /etc/passwd and /etc/group; without them everybody is a number.
     pub fn read() -> Accounts {
-        let text = std::fs::read(PASSWD).unwrap_or_default();
+        let read = |path: &str| {
+            let text = std::fs::read(Path::new(path)).unwrap_or_default();
+            parse(&String::from_utf8_lossy(&text))
+        };
         Accounts {
-            names: parse(&String::from_utf8_lossy(&text)),
+            users: read("/etc/passwd"),
+            groups: read("/etc/group"),
         }
     }
 
     /// The name of a user, else the number.
     pub fn user(&self, uid: u32) -> String {
-        self.names
-            .get(&uid)
-            .cloned()
-            .unwrap_or_else(|| uid.to_string())
+        named(&self.users, uid)
+    }
+
+    /// The name of a group, else the number.
+    pub fn group(&self, gid: u32) -> String {
+        named(&self.groups, gid)
     }
 }
 
-const PASSWD: &str = "/etc/passwd";
+fn named(names: &HashMap<u32, String>, number: u32) -> String {
+    let name = names.get(&number).cloned();
+    name.unwrap_or_else(|| number.to_string())
+}
 
+/// Names by number: both files have the name first, and the number third.
 fn parse(text: &str) -> HashMap<u32, String> {
     let account = |line: &str| {
         let mut fields = line.split(':');
         let name = fields.next()?.to_owned();
-        let uid = fields.nth(1)?.parse().ok()?;
-        Some((uid, name))
+        let number = fields.nth(1)?.parse().ok()?;
+        Some((number, name))
     };
     // The first line of a number wins, as in getpwuid(3).
     text.lines().rev().filter_map(account).collect()
@@ -46,10 +58,16 @@ mod tests {
 
     #[test]
     fn the_first_name_of_a_number_wins() {
-        let names =
+        let users =
             parse("root:x:0:0::/root:/bin/sh\ntoor:x:0:0::/:/bin/sh\nbad line\nweb:x:33:33::/:\n");
-        assert_eq!(names[&0], "root");
-        assert_eq!(names[&33], "web");
-        assert_eq!(Accounts { names }.user(4711), "4711");
+        let groups = parse("root:x:0:\nwww-data:x:33:web,root\n");
+        let accounts = Accounts { users, groups };
+        assert_eq!(
+            (accounts.user(0), accounts.user(33)),
+            ("root".into(), "web".into())
+        );
+        assert_eq!(accounts.user(4711), "4711");
+        assert_eq!(accounts.group(33), "www-data");
+        assert_eq!(accounts.group(4711), "4711");
     }
 }

@@ -295,9 +295,7 @@ fn parse(words: &[OsString]) -> leaf::Parsed<Noun> {
 }
 
 fn complete_tree() -> clap::Command {
-    let mut tree = Cli::command();
-    tree.build();
-    tree
+    leaf::explaining(Cli::command())
 }
 
 fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {

@@ -2,6 +2,7 @@
 
 use data_encoding::BASE64;
 use serde::Serialize;
+use serde_json::Value;
 
 /// Bytes as two fields of a JSON object: `data`, and its `encoding`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,6 +29,16 @@ impl Payload {
     }
 }
 
+/// The bytes of a payload in a document; nothing for what is no payload.
+pub fn bytes_of(value: &Value) -> Option<Vec<u8>> {
+    let data = value.get("data")?.as_str()?;
+    match value.get("encoding")?.as_str()? {
+        "utf-8" => Some(data.as_bytes().to_vec()),
+        "base64" => BASE64.decode(data.as_bytes()).ok(),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,5 +49,14 @@ mod tests {
         assert_eq!(Payload::new(b"").encoding, "utf-8");
         let binary = Payload::new(b"\xff\x00");
         assert_eq!((binary.encoding, binary.data.as_str()), ("base64", "/wA="));
+    }
+
+    #[test]
+    fn a_document_gives_the_bytes_back() {
+        for bytes in [&b"text"[..], b"\xff\x00", b""] {
+            let document = serde_json::to_value(Payload::new(bytes)).unwrap();
+            assert_eq!(bytes_of(&document).as_deref(), Some(bytes));
+        }
+        assert_eq!(bytes_of(&serde_json::json!({"data": 1})), None);
     }
 }

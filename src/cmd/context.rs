@@ -10,6 +10,7 @@ use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::name::{Name, Scope};
 use crate::output::{self, Output};
+use crate::process::spawn::Spawn;
 use crate::shared::lock::Lock;
 use crate::sys::{fault, startup};
 use crate::wait::Wait;
@@ -122,6 +123,28 @@ impl Context {
                 held.join(", ")
             ));
         })
+    }
+
+    /// A command to run, within the scope of this invocation: the names that it
+    /// is told are without it, where the scope did not come by the environment.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] when it is empty.
+    pub(crate) fn spawn<'a>(&self, command: &'a [OsString]) -> Result<Spawn<'a>> {
+        let spawn = Spawn::new(command)?;
+        let scope = self.scope.as_str();
+        if std::env::var_os("IPC_SCOPE").unwrap_or_default() == scope {
+            return Ok(spawn);
+        }
+        Ok(spawn.env("IPC_SCOPE", scope))
+    }
+
+    /// Hands over what was printed of a change that is made; a failure says what
+    /// is true all the same, so that nobody makes the change once more.
+    pub(crate) fn deliver(&mut self, done: impl FnOnce() -> String) -> anyhow::Result<()> {
+        self.out
+            .flush()
+            .map_err(|error| anyhow::Error::new(error).context(done()))
     }
 
     /// Says why a command could not be started.

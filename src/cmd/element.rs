@@ -19,7 +19,9 @@ Type: int8 to int64, uint8 to uint64, float32, float64, bool, or bytesN
 
 Short names are i8 to i64, u8 to u64, f32 and f64; codes of numpy such as i4, <i8,
 f8, ? and S16 mean what they mean there, but bare i8 and u8 are 8 bits here and 64
-bits to numpy. bytesN holds up to N bytes and is padded with NUL.";
+bits to numpy. bytesN holds up to N bytes, 1048576 at most, and is padded with NUL.
+
+Whole numbers may be written as 16, 0x10, 0o20 or 0b10000, with a sign before them.";
 
 /// The type of something new, as it was written.
 #[derive(Debug, Clone)]
@@ -141,11 +143,12 @@ pub(crate) fn operand() -> impl TypedValueParser<Value = OsString> {
 }
 
 /// Reads `3`, `2x3` or `2,3`.
-pub(crate) fn parse_shape(text: &str) -> Result<Vec<usize>> {
+pub(crate) fn parse_shape(word: &OsStr) -> Result<Vec<usize>> {
+    let text = word.to_string_lossy();
     let refused = || {
         let message = format!(
             "'{}' is no length: write 3, or 2x3 for two dimensions",
-            escaped(text.as_bytes())
+            escaped(word.as_bytes())
         );
         Error::new(ErrorKind::Usage, message)
     };
@@ -178,6 +181,7 @@ mod tests {
 
     #[test]
     fn shapes_as_people_write_them() {
+        let parse_shape = |text: &str| parse_shape(OsStr::new(text));
         assert_eq!(parse_shape("3").unwrap(), [3]);
         assert_eq!(parse_shape("2x3").unwrap(), [2, 3]);
         assert_eq!(parse_shape("2,3,4").unwrap(), [2, 3, 4]);

@@ -24,3 +24,24 @@ pub(crate) fn parse<A: Args, V>(wrap: fn(A) -> V, words: &[OsString]) -> Parsed<
     let arguments = A::from_arg_matches_mut(&mut matches)?;
     Ok((global, wrap(arguments)))
 }
+
+/// The whole tree, complete and ready to say what is wrong with a command line.
+pub(crate) fn explaining(mut tree: Command) -> Command {
+    // Before that the verbs are not there.
+    tree.build();
+    taking_negative(tree)
+}
+
+/// Options that see `-5` as a value, so that they can say what is wrong with
+/// it: clap alone takes it for an option, and advises what leads nowhere.
+fn taking_negative(command: Command) -> Command {
+    let command = command.mut_args(|argument| {
+        let takes = !argument.is_positional() && argument.get_action().takes_values();
+        if takes {
+            argument.allow_negative_numbers(true)
+        } else {
+            argument
+        }
+    });
+    command.mut_subcommands(taking_negative)
+}

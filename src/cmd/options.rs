@@ -138,7 +138,7 @@ pub(crate) enum IfExists {
     Fail,
     /// Take it as it is; another geometry is exit code 4
     Open,
-    /// Remove it and make a new one, not atomically
+    /// Remove one of the same kind and make a new one, not atomically
     Replace,
 }
 

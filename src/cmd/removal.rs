@@ -20,7 +20,7 @@ pub(crate) struct RemoveArgs {
     /// Remove your own objects whose names match: * ? [a-z] {a,b}
     ///
     /// Only says what it would remove, until --yes is given.
-    #[arg(long = "match", value_name = "PATTERN", required_unless_present_any = ["name", "all"])]
+    #[arg(long = "match", value_name = "PATTERN")]
     #[arg(conflicts_with_all = ["name", "all"])]
     patterns: Vec<OsString>,
 

@@ -7,7 +7,7 @@ use serde_json::ser::Formatter;
 
 use crate::escape::acts_on_a_terminal;
 
-pub use crate::payload::Payload;
+pub use crate::payload::{Payload, bytes_of};
 
 /// One JSON document and a line end, harmless on a terminal.
 pub fn json_line(document: &impl Serialize) -> Vec<u8> {

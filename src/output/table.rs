@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
-use super::Output;
+use super::{Output, payload};
 use crate::accounts::Accounts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
@@ -30,6 +30,8 @@ pub enum Show {
     Span,
     /// A list of words, apart by blanks.
     Words,
+    /// A group by name.
+    Group,
 }
 
 /// One column: its JSON key, its heading, and how its values are shown.
@@ -60,7 +62,7 @@ pub const MODIFIED: Column = Column::new("modified", "MODIFIED", Show::Time);
 /// Columns of every kind that are shown only when asked for.
 const EXTRA: [Column; 4] = [
     Column::new("kind", "KIND", Show::Text),
-    Column::new("gid", "GROUP", Show::Number),
+    Column::new("gid", "GROUP", Show::Group),
     Column::new("device", "DEVICE", Show::Number),
     Column::new("inode", "INODE", Show::Number),
 ];
@@ -122,7 +124,8 @@ impl Output {
         };
         // The bytes of a name that is not UTF-8 are what its line shows.
         for key in fields.keys().filter(|key| *key != "name_bytes") {
-            let usual = columns.iter().find(|column| column.key == key);
+            let usual = columns.iter().chain(&EXTRA);
+            let usual = usual.clone().find(|column| column.key == key);
             let show = usual.map_or(Show::Text, |column| column.show);
             let mut line = format!("{:<13} ", format!("{key}:")).into_bytes();
             line.extend(looks.value(object, key, show));
@@ -158,7 +161,10 @@ impl Looks {
             Some(bytes) if key == "name" => with_slash(bytes),
             _ => {
                 let value = object.get(key).unwrap_or(&Value::Null);
-                shown(value, show, &self.accounts, self.exact).into_bytes()
+                match payload::bytes_of(value) {
+                    Some(bytes) => bytes,
+                    None => shown(value, show, &self.accounts, self.exact).into_bytes(),
+                }
             }
         };
         escaped(&raw).into_bytes()
@@ -262,12 +268,11 @@ fn shown(value: &Value, show: Show, accounts: &Accounts, exact: bool) -> String 
             let uid = number.as_u64().and_then(|uid| u32::try_from(uid).ok());
             uid.map_or_else(|| number.to_string(), |uid| accounts.user(uid))
         }
-        (Value::Array(elements), Show::Count) => elements.len().to_string(),
-        // A payload is shown as its text, or the bytes of it in base64.
-        (Value::Object(fields), _) if fields.contains_key("encoding") => {
-            let data = fields.get("data").and_then(Value::as_str);
-            data.unwrap_or_default().to_owned()
+        (Value::Number(number), Show::Group) => {
+            let gid = number.as_u64().and_then(|gid| u32::try_from(gid).ok());
+            gid.map_or_else(|| number.to_string(), |gid| accounts.group(gid))
         }
+        (Value::Array(elements), Show::Count) => elements.len().to_string(),
         (Value::Object(fields), _) => {
             let field = |(key, value): (&String, &Value)| {
                 format!("{key} {}", shown(value, Show::Text, accounts, exact))

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
@@ -10,6 +11,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{SigSet, Signal, kill, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -80,13 +82,13 @@ impl<'a> Spawn<'a> {
     /// Runs the command to its end and says how it ended.
     ///
     /// With `input` these bytes are its standard input. Ending signals that
-    /// reach this process alone are passed on, and strike here after the
-    /// caller lets go of `blocked`.
+    /// reach this process alone are passed on: what becomes of them is up to
+    /// the command, and the caller is told which came.
     ///
     /// # Errors
     /// When the system cannot start or wait for a process. A command that is
     /// missing or cannot be executed is an [`Exit`], as in a shell.
-    pub fn run(&self, input: Option<&[u8]>, blocked: &Blocked) -> Result<Exit> {
+    pub fn run(&self, input: Option<&[u8]>, blocked: &Blocked) -> Result<Ended> {
         let redirected: &[i32] = if input.is_some() { &[0] } else { &[] };
         let mut command = self.command(blocked.former(), redirected);
         if let Some(bytes) = input {
@@ -95,8 +97,8 @@ impl<'a> Spawn<'a> {
         // Watched before the start, so that no end is missed.
         let signals = Watched::new()?;
         match command.spawn() {
-            Ok(child) => signals.follow(child).map(exit_of),
-            Err(refusal) => self.failed(refusal),
+            Ok(child) => signals.follow(child),
+            Err(refusal) => self.failed(refusal).map(|exit| Ended { exit, came: None }),
         }
     }
 
@@ -210,6 +212,32 @@ impl<'a> Spawn<'a> {
     }
 }
 
+/// How a command ended, and what reached this process meanwhile.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended {
+    /// The end of the command alone.
+    pub exit: Exit,
+    came: Option<Signal>,
+}
+
+impl Ended {
+    /// Lets the ending signal that was passed on strike here too, once the
+    /// caller lets go of its `Blocked`: for one that is not done with the
+    /// command. A command that it did not kill has an exit code to tell.
+    pub fn strike(&self) {
+        if let Some(signal) = self.came {
+            // Blocked still: strikes when the caller has put things in order.
+            let _ = raise(signal);
+        }
+    }
+
+    /// Whether the signal that was passed on is what ended the command.
+    pub fn is_by_what_came(&self) -> bool {
+        self.came
+            .is_some_and(|signal| self.exit == Exit::Signal(signal as i32))
+    }
+}
+
 fn obstacle_at(program: &Path) -> Option<Exit> {
     match std::fs::metadata(program) {
         Ok(found) if found.is_dir() => Some(Exit::CannotExecute),
@@ -275,17 +303,14 @@ impl Watched {
     }
 
     /// Waits for the child; passes on what was meant for this process alone.
-    fn follow(self, mut child: Child) -> Result<ExitStatus> {
+    fn follow(self, mut child: Child) -> Result<Ended> {
         let pid = Pid::from_raw(child.id().cast_signed());
         let mut came = None;
         let status = loop {
             if let Some(status) = child.try_wait().map_err(Error::os)? {
                 break status;
             }
-            let Ok(Some(info)) = self.signals.read_signal() else {
-                continue;
-            };
-            let Ok(signal) = Signal::try_from(info.ssi_signo.cast_signed()) else {
+            let Some((signal, code)) = self.next() else {
                 continue;
             };
             if signal == Signal::SIGCHLD {
@@ -293,15 +318,29 @@ impl Watched {
             }
             came = Some(signal);
             // What the terminal sends, it sends to the whole group already.
-            if info.ssi_code != libc::SI_KERNEL {
+            if code != libc::SI_KERNEL {
                 let _ = kill(pid, signal);
             }
         };
-        if let Some(signal) = came {
-            // Blocked still: strikes when the caller has put things in order.
-            let _ = raise(signal);
+        // One from the terminal may have ended the command before it was read here.
+        while self.has_more() {
+            let next = self.next().map(|(signal, _)| signal);
+            came = next.filter(|next| *next != Signal::SIGCHLD).or(came);
         }
-        Ok(status)
+        let exit = exit_of(status);
+        Ok(Ended { exit, came })
+    }
+
+    /// Waits for the next signal; says how it was sent.
+    fn next(&self) -> Option<(Signal, i32)> {
+        let info = self.signals.read_signal().ok().flatten()?;
+        let signal = Signal::try_from(info.ssi_signo.cast_signed()).ok()?;
+        Some((signal, info.ssi_code))
+    }
+
+    fn has_more(&self) -> bool {
+        let mut entry = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        poll(&mut entry, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
     }
 }
 

@@ -171,7 +171,10 @@ impl FromStr for Element {
         found.ok_or_else(|| {
             Error::new(
                 ErrorKind::Usage,
-                "a type is int8 to int64, uint8 to uint64, float32, float64, bool or bytesN",
+                format!(
+                    "a type is int8 to int64, uint8 to uint64, float32, float64, bool or bytesN, \
+                     with N of 1 to {MAX_BYTES}"
+                ),
             )
         })
     }

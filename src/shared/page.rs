@@ -78,6 +78,7 @@ impl PageKind {
 /// Dropping it unmaps it; the object stays until its name is removed.
 #[derive(Debug)]
 pub struct Page {
+    kind: PageKind,
     file: File,
     mapping: Mapping,
     geometry: u32,
@@ -101,7 +102,8 @@ impl Page {
             bytes[PID_NAMESPACE..PID_NAMESPACE + 8].copy_from_slice(&here.pid.to_ne_bytes());
             bytes[TIME_NAMESPACE..TIME_NAMESPACE + 8].copy_from_slice(&here.time.to_ne_bytes());
             let file = backing::unnamed(mode)?;
-            file.write_all_at(&bytes, 0).map_err(Error::os)?;
+            file.write_all_at(&bytes, 0)
+                .map_err(|refusal| backing::unwritten(refusal, SIZE as u64))?;
             backing::publish(&file, &kind.path(name))
         })();
         made.map_err(|error: Error| match error.kind() {
@@ -139,6 +141,7 @@ impl Page {
             Access::Read => Mapping::read_only(&file, SIZE),
         };
         Ok(Page {
+            kind,
             mapping: mapping.map_err(Error::os).map_err(about)?,
             file,
             geometry,
@@ -186,7 +189,11 @@ impl Page {
             "was made in {}, and this is {here}: owners cannot be judged across",
             self.namespaces
         );
-        Err(Error::new(ErrorKind::Limit, message))
+        let hint = format!(
+            "ipc {} rm NAME removes it, when its container is gone",
+            self.kind.word()
+        );
+        Err(Error::new(ErrorKind::Limit, message).hint(hint))
     }
 
     /// A 64-bit word.
@@ -252,7 +259,10 @@ impl Page {
 /// Reads the header by `pread`, which cannot fault; says geometry and namespace.
 fn check(file: &File, kind: PageKind) -> Result<(u32, Namespaces)> {
     let length = file.metadata().map_err(Error::os)?.len();
-    let broken = |message: String| Err(Error::new(ErrorKind::Broken, message));
+    let broken = |message: String| {
+        let hint = format!("ipc {} rm NAME", kind.word());
+        Err(Error::new(ErrorKind::Broken, message).hint(hint))
+    };
     if length != SIZE as u64 {
         return broken(format!(
             "is no {}: {length} bytes instead of {SIZE}",

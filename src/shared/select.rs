@@ -65,7 +65,8 @@ impl Selection {
                 true => axis.slice(part, *length).ok_or_else(|| unreadable(text))?,
                 false => {
                     let index = number(part).ok_or_else(|| unreadable(text))?;
-                    axis.index(index, *length)?;
+                    axis.index(index, *length)
+                        .ok_or_else(|| beyond(part, *length))?;
                 }
             }
         }
@@ -128,7 +129,8 @@ impl Axis {
             .wrapping_add_signed((self.step as isize).wrapping_mul(number as isize))
     }
 
-    fn index(&mut self, index: i64, length: usize) -> Result<()> {
+    /// Nothing when there is no such index.
+    fn index(&mut self, index: i64, length: usize) -> Option<()> {
         let from_start = if index < 0 {
             i128::from(index) + length as i128
         } else {
@@ -136,14 +138,9 @@ impl Axis {
         };
         self.start = usize::try_from(from_start)
             .ok()
-            .filter(|start| *start < length)
-            .ok_or_else(|| {
-                Error::os(Errno::ERANGE).saying(format!(
-                    "index {index} is beyond the end, the dimension has {length} elements"
-                ))
-            })?;
+            .filter(|start| *start < length)?;
         (self.length, self.step, self.is_slice) = (1, 1, false);
-        Ok(())
+        Some(())
     }
 
     /// As slice.indices of Python: what reaches beyond is cut. Nothing when it
@@ -206,6 +203,13 @@ fn number(word: &str) -> Option<i64> {
         i64::MAX
     };
     Some(word.parse().unwrap_or(end))
+}
+
+/// The index as it was written: a number may be too large to have been read.
+fn beyond(index: &str, length: usize) -> Error {
+    Error::os(Errno::ERANGE).saying(format!(
+        "index {index} is beyond the end, the dimension has {length} elements"
+    ))
 }
 
 fn unreadable(text: &[u8]) -> Error {

@@ -63,7 +63,9 @@ impl Holdings {
         }
         let mut locks: HashMap<i32, Vec<Holding>> = HashMap::new();
         for lock in scan::locks(scope).unwrap_or_default() {
-            for holder in &lock.holders {
+            // Elsewhere the number is that of another process.
+            let holders = lock.holders.iter().flatten();
+            for holder in holders.filter(|holder| !holder.foreign) {
                 locks
                     .entry(holder.pid.cast_signed())
                     .or_default()

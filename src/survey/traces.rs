@@ -86,15 +86,13 @@ impl Traces {
 fn freed(ending: &BTreeSet<i32>, users: &Users) -> Result<Vec<Freed>> {
     let mut freed = Vec::new();
     for lock in scan::locks(&Scope::default())? {
-        let holders: Vec<i32> = lock
-            .holders
-            .iter()
-            .map(|one| one.pid.cast_signed())
-            .collect();
+        // Those of a lock that cannot be read are not known.
+        let held = lock.holders.as_deref().unwrap_or_default();
+        let holders: Vec<i32> = held.iter().map(|one| one.pid.cast_signed()).collect();
         let facts = lock.facts();
         let others = users.of(facts.device, facts.inode);
         let waits = |pid: &&i32| !holders.contains(pid) && !ending.contains(pid);
-        for holder in &lock.holders {
+        for holder in held {
             let pid = holder.pid.cast_signed();
             if ending.contains(&pid) {
                 freed.push(Freed {

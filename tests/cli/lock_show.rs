@@ -51,7 +51,9 @@ fn every_verb_answers_in_json() {
     assert_eq!(status["state"], "held");
     assert_eq!(
         keys(&status["holders"][0]),
-        ["pid", "command", "mode", "run", "token", "since", "depth"]
+        [
+            "pid", "command", "mode", "run", "token", "since", "depth", "foreign"
+        ]
     );
     assert_eq!(status["waiters"], json!([]));
     assert_eq!(

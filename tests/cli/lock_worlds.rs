@@ -102,13 +102,14 @@ fn is_refused_across(sb: &Sandbox, options: &[&str]) {
     let token = sb.ipc(["lock", "acquire", "L", "--owner", &number]).run();
     let token = String::from_utf8(token.ok().stdout.clone()).unwrap();
     // All of it from one world within: the exit codes, in a row.
-    let within = "for verb in 'acquire L --try' 'acquire L --try --shared' 'release L' \
+    let within = "for verb in 'acquire L --try' 'acquire L --try --shared' 'release L' 'break L' \
         'status L --mine' 'acquire L --owner '$$; do ipc lock $verb 2>said; \
         printf '%s ' $?; grep -o 'namespace [0-9]*' said | sort -u | wc -l; done; \
         ipc lock run L --try -- true 2>/dev/null; echo $?; \
-        ipc lock status L | head -n 1; ipc lock rm L 2>/dev/null; echo $?";
+        ipc lock status L | head -n 1; ipc lock status L | grep -c 'of another namespace'; \
+        ipc lock rm L 2>/dev/null; echo $?";
     // Two kinds of namespace are named, of which at least one differs.
-    let expected = "6 3\n6 3\n6 3\n6 3\n6 3\n125\nheld\n1\n";
+    let expected = "6 3\n6 3\n6 3\n6 3\n6 3\n6 3\n125\nheld\n1\n1\n";
     for _ in 0..20 {
         sb.program("unshare", [options, &["sh", "-c", within]].concat())
             .run()

@@ -94,9 +94,11 @@ fn a_file_with_other_contents_exits_7_and_stays_as_it_is() {
         is_refused(&sb, what);
         is_shown_as(&sb, "corrupt");
         assert_eq!(std::fs::read(sb.sem_file("s")).unwrap(), bytes, "{what}");
-        sb.ipc(["-q", "sem", "create", "s", "--if-exists", "replace"])
-            .run()
-            .ok();
+        let create = ["-q", "sem", "create", "s", "--if-exists", "replace"];
+        // What is no semaphore is nobody's to replace.
+        sb.ipc(create).run().code(7);
+        sb.ipc(["sem", "rm", "s"]).run().ok();
+        sb.ipc(create).run().ok();
         assert_eq!(word(&sb, "s"), (1, 0));
     }
 }

@@ -72,9 +72,40 @@ fn an_ending_signal_is_passed_on_and_the_unit_comes_back() {
         assert_eq!(running.line(), "in");
         running.signal(signal);
         assert_eq!(running.line(), "told");
+        // It ended by itself, so its exit code is the answer.
+        assert_eq!(running.wait().code(), Some(3));
+        has_value(&sb, "1");
+    }
+}
+
+#[test]
+fn a_command_that_a_signal_ends_ends_ipc_by_it() {
+    let sb = Sandbox::new();
+    semaphore(&sb, "1");
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1] {
+        let mut running = inside(&sb, "echo in; exec sleep 600");
+        running.line();
+        assert_eq!(running.line(), "in");
+        running.signal(signal);
         assert_eq!(running.wait().signal(), Some(signal));
         has_value(&sb, "1");
     }
+}
+
+#[test]
+fn a_signal_that_the_command_lives_on_after_does_not_end_ipc() {
+    let sb = Sandbox::new();
+    semaphore(&sb, "1");
+    let script = "trap 'echo again' USR1; test -p fifo || mkfifo fifo; exec 3<>fifo; echo in; \
+        read x <&3; read x <&3; exit 0";
+    let mut running = inside(&sb, script);
+    running.line();
+    assert_eq!(running.line(), "in");
+    running.signal(libc::SIGUSR1);
+    assert_eq!(running.line(), "again");
+    std::fs::write(sb.folder().join("fifo"), "x\nx\n").unwrap();
+    assert_eq!(running.wait().code(), Some(0));
+    has_value(&sb, "1");
 }
 
 #[test]

@@ -12,7 +12,9 @@ pub struct More {
     pub examples: Vec<Example>,
     /// Codes with their meaning.
     pub exits: Vec<(String, String)>,
-    /// What is said of codes beside the list.
+    /// What is said of codes before the list, which goes on in it.
+    pub exit_intro: String,
+    /// What is said of codes behind the list.
     pub exit_notes: String,
     /// Commands of other tools, and what is typed instead.
     pub coming: Vec<(String, String)>,
@@ -50,7 +52,7 @@ impl More {
         match section {
             "Examples" if indent >= 6 => {
                 let example = self.examples.last_mut().expect("an example to explain");
-                example.meaning.push_str(text);
+                join(&mut example.meaning, text);
             }
             "Examples" => match self.examples.last_mut() {
                 Some(example) if example.meaning.is_empty() => example.lines.push(text.to_owned()),
@@ -59,15 +61,17 @@ impl More {
                     meaning: String::new(),
                 }),
             },
+            // A meaning that goes on, below where it started.
+            "Exit status" if indent > 2 => {
+                let (_, meaning) = self.exits.last_mut().expect("a code to go on about");
+                join(meaning, text);
+            }
             "Exit status" => match text.split_once("  ") {
                 Some((code, meaning)) => self
                     .exits
                     .push((code.to_owned(), meaning.trim_start().to_owned())),
-                None => {
-                    let gap = if self.exit_notes.is_empty() { "" } else { " " };
-                    self.exit_notes.push_str(gap);
-                    self.exit_notes.push_str(text);
-                }
+                None if self.exits.is_empty() => join(&mut self.exit_intro, text),
+                None => join(&mut self.exit_notes, text),
             },
             _ if section.starts_with("Coming from ") => {
                 let (theirs, ours) = text.split_once("  ").expect("two columns");
@@ -79,15 +83,24 @@ impl More {
     }
 }
 
+fn join(text: &mut String, more: &str) {
+    if !text.is_empty() {
+        text.push(' ');
+    }
+    text.push_str(more);
+}
+
 #[test]
 fn a_long_help_comes_apart() {
     let more = More::parse(
-        "Examples:\n  ipc a\n      Does it.\n  ipc b\n\nExit status:\n  1  no\n  Or more.\n\n\
+        "Examples:\n  ipc a\n      Does it\n      well.\n  ipc b\n\nExit status:\n  That of b, and\n  1  no,\n     \
+         or never\n  Or more.\n\n\
          Coming from b:\n  b -x   --ex\n\nSee also: b(1), c(3)",
     );
     assert_eq!(more.examples.len(), 2);
-    assert_eq!(more.examples[0].meaning, "Does it.");
-    assert_eq!(more.exits, [("1".to_owned(), "no".to_owned())]);
+    assert_eq!(more.examples[0].meaning, "Does it well.");
+    assert_eq!(more.exits, [("1".to_owned(), "no, or never".to_owned())]);
+    assert_eq!(more.exit_intro, "That of b, and");
     assert_eq!(more.coming, [("b -x".to_owned(), "--ex".to_owned())]);
     assert_eq!(more.exit_notes, "Or more.");
     assert_eq!(more.see_also, ["b(1)", "c(3)"]);

@@ -259,6 +259,15 @@ fn exit_status(page: &mut Roff, spot: &Spot, more: &More) {
         // Its help shows the table itself.
         return table(page);
     }
+    if !more.exit_intro.is_empty() {
+        // "..., and" leads over to the list, and has no end of its own.
+        let end = if more.exit_intro.ends_with('.') {
+            ""
+        } else {
+            ":"
+        };
+        page.prose(&format!("{}{end}", more.exit_intro), &["CMD".to_owned()]);
+    }
     for (code, meaning) in &more.exits {
         page.entry(&bold(code));
         page.prose(&sentence(meaning), &[]);

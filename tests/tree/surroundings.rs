@@ -58,11 +58,33 @@ pub fn environment(page: &mut Roff, spot: &Spot) {
             "IPC_MQ_NAME",
             "Given to the command: the name of the queue.",
         )),
+        ["ipc", "lock", "run"] => variables.extend([
+            (
+                "IPC_LOCK_NAME",
+                "Given to the command: the name of the lock, without the scope.",
+            ),
+            (
+                "IPC_LOCK_TOKEN",
+                "Given to the command: the fencing token of the hold.",
+            ),
+            (
+                "IPC_LOCK_RECOVERED",
+                "Given to the command as 1 when the last owner died while it held, or its hold was \
+                 broken; else it is not there.",
+            ),
+        ]),
         ["ipc", "completions"] => variables.push((
             ipc::cli::COMPLETION_VARIABLE,
             "Set by the scripts when they ask for candidates; not for you to set.",
         )),
         _ => {}
+    }
+    if matches!(
+        &spot.words.iter().map(String::as_str).collect::<Vec<_>>()[..],
+        ["ipc", "lock" | "sem", "run"] | ["ipc", "mq", "recv" | "watch"]
+    ) {
+        variables[0].1 = "What --scope is when not given: goes before every name, with a dot. \
+                          Given to the command as --scope has it.";
     }
     page.section("ENVIRONMENT");
     for (variable, meaning) in variables {
@@ -110,11 +132,28 @@ pub fn files(page: &mut Roff, spot: &Spot) {
             "What it has printed, unless it went elsewhere.",
         ),
     ];
+    const PAGES: [(&str, &str); 3] = [
+        ("/dev/shm/ipc.lock.NAME", "A lock: a page with its owners."),
+        ("/dev/shm/ipc.event.NAME", "An event."),
+        (
+            "/dev/shm/ipc.barrier.NAME",
+            "A barrier: a page with its members.",
+        ),
+    ];
+    const MEMORY: (&str, &str) = (
+        "/dev/shm/NAME",
+        "A shared memory segment: its bytes. Of a value or array: the format of numpy.",
+    );
+    const TYPED: (&str, &str) = ("/dev/shm/NAME", "A value or array, in the format of numpy.");
     let mut files = match spot.noun() {
         Some("proc") => PROCESSES.to_vec(),
-        None => vec![SEGMENTS, SEMAPHORES],
+        None => [&[MEMORY, SEMAPHORES][..], &PAGES].concat(),
         Some("shm") => vec![SEGMENTS],
+        Some("value" | "array") => vec![TYPED],
         Some("sem") => vec![SEMAPHORES],
+        Some("lock") => vec![PAGES[0]],
+        Some("event") => vec![PAGES[1]],
+        Some("barrier") => vec![PAGES[2]],
         Some("mq") => Vec::new(),
         Some(_) => return,
     };

@@ -29,7 +29,8 @@ Examples:
 Exit status:
   2  no number, or the array is of type bool or bytes
   3  there is no such array
-  6  the sum does not fit the type (EOVERFLOW), or the index is beyond the end (ERANGE)
+  6  the sum does not fit the type (EOVERFLOW), or the index is beyond the end (ERANGE);
+     or standard output takes nothing: before the change, or as the message says after it
   7  no array
 
 See also: ipc-array-set(1), ipc-value-add(1)";
@@ -39,7 +40,11 @@ See also: ipc-array-set(1), ipc-value-add(1)";
 /// No addition is lost, however many processes add at once; plain writers such as
 /// numpy do not take part in that. INDEX is an index or slice as in Python, with
 /// commas one for each dimension. Of several elements each has a step of its own:
-/// when one sum does not fit, those before it are done.
+/// when one sum does not fit, those before it are done. A sum of finite floats that
+/// would become infinite does not fit; with inf and nan sums are as IEEE 754 has them.
+///
+/// Standard output is looked at before anything is changed, so that a script that tries
+/// again counts once.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Add {
@@ -71,6 +76,9 @@ impl Add {
             .map_err(|error| error.about(&name))?;
         let more = header.element.parse_operand(bytes(&self.operand));
         let more = more.map_err(|error| error.about(&name))?;
+        // Known before anything is changed: a retry would count twice.
+        context.out.stdout().check()?;
+        let mut last = String::new();
         // Numbers are changed in one step: there is nobody to wait for.
         let mut wait = Wait::until(Deadline::Never);
         for index in selection.indexes() {
@@ -78,7 +86,12 @@ impl Add {
             let change = array.update(index, &mut wait, sum);
             let change = change.map_err(|error| error.about(&name))?;
             let label = Label::new(context.inner(&name));
+            let (old, new) = (change.old.shown(), change.new.shown());
+            last = format!("{name}[{index}] was {old} and is {new} now");
             self.report(context, &label, index, &change)?;
+        }
+        if !last.is_empty() {
+            context.deliver(|| format!("{last}, but not all could be printed"))?;
         }
         Ok(Exit::Done)
     }

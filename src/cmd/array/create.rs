@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::TypedValueParser;
 use serde_json::json;
 
 use crate::cmd::context::{Context, bytes};
@@ -13,7 +14,7 @@ use crate::cmd::options::{Creation, open_file};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::name::Name;
-use crate::shared::array::{Array, Contents};
+use crate::shared::array::{Array, Contents, Family};
 use crate::shared::scalar::Scalar;
 
 const MORE: &str = "\
@@ -53,8 +54,8 @@ pub(crate) struct Create {
     kind: NewType,
 
     /// Elements: 3, or 2x3 (or 2,3) for two dimensions; as many as are given if left out
-    #[arg(value_name = "LENGTH", required_unless_present_any = ["from", "from_file", "bytes"])]
-    length: Option<String>,
+    #[arg(value_name = "LENGTH", value_parser = operand(), required_unless_present_any = ["from", "from_file", "bytes"])]
+    length: Option<OsString>,
 
     /// Take these elements, row by row
     #[arg(long, value_name = "VALUE", num_args = 1.., allow_negative_numbers = true)]
@@ -64,6 +65,7 @@ pub(crate) struct Create {
     /// Take the elements from the text of FILE, - for standard input: apart by blanks
     /// or line ends, for bytesN by line ends alone
     #[arg(long, value_name = "FILE", conflicts_with = "bytes")]
+    #[arg(value_parser = operand().map(PathBuf::from))]
     from_file: Option<PathBuf>,
 
     /// Take the bytes of TEXT as the memory of the elements
@@ -84,7 +86,7 @@ impl Create {
         let outcome = self.creation.if_exists.apply(
             || self.create(&name, shape.clone(), text),
             || self.check_existing(&name, shape.as_deref(), text),
-            || Array::unlink_either(&name),
+            || Array::unlink(&name, Family::Array),
         )?;
         self.kind.explain(context);
         let exit = outcome.print(context, "array", &name, || {

@@ -1,6 +1,7 @@
 //! `ipc array`: typed arrays, shared with numpy.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 
 use clap::Args;
 
@@ -42,8 +43,15 @@ verbs! {
 /// The words of a whole line, with elements shielded, when it is about arrays:
 /// global options may stand before the noun.
 pub(crate) fn shielded(words: &[OsString]) -> Option<Vec<OsString>> {
+    const WITH_ELEMENTS: [&str; 5] = ["create", "get", "set", "add", "fill"];
     let noun = words.iter().position(|word| word == "array")?;
     let (before, after) = words.split_at(noun + 1);
+    let verb = after
+        .iter()
+        .find(|word| !word.as_bytes().starts_with(b"-"))?;
+    if !WITH_ELEMENTS.iter().any(|known| verb == known) {
+        return None;
+    }
     Some([before, &element::shielded(after)].concat())
 }
 

@@ -33,7 +33,8 @@ See also: ipc-array-ls(1), shm_unlink(3)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Rm {
     /// Names of the arrays
-    #[arg(id = "name", value_name = "NAME", add = complete::names::<Arrays>())]
+    #[arg(id = "name", value_name = "NAME", required_unless_present_any = ["patterns", "all"])]
+    #[arg(add = complete::names::<Arrays>())]
     names: Vec<OsString>,
 
     #[command(flatten)]

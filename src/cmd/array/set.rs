@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::TypedValueParser;
 use serde_json::json;
 
 use super::Target;
@@ -63,7 +64,7 @@ pub(crate) struct Set {
 
     /// Take the values from the text of FILE, - for standard input: apart by blanks or
     /// line ends, for bytesN by line ends alone
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = operand().map(PathBuf::from))]
     from_file: Option<PathBuf>,
 
     #[command(flatten)]

@@ -17,12 +17,14 @@ Examples:
 
 Exit status:
   4  the barrier exists, or under --if-exists open has other parties
+  7  under --if-exists: what exists is no barrier
 
 See also: ipc-barrier-wait(1)";
 
 /// Create a barrier at which nobody waits
 ///
-/// There is seldom a need: wait makes the barrier when it is missing.
+/// There is seldom a need: wait makes the barrier when it is missing. Those who wait at
+/// one that is replaced end with exit code 7, as when it is removed.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Create {
@@ -48,7 +50,8 @@ impl Create {
                     .require(self.parties)
                     .map_err(|error| error.about(&name))
             },
-            || Barrier::unlink(&name),
+            // What is no barrier is left alone.
+            || Barrier::look(&name).and_then(|_| Barrier::unlink(&name)),
         )?;
         let exit = outcome.print(context, "barrier", &name, || {
             Ok(json!({ "parties": self.parties }))

@@ -27,6 +27,8 @@ Exit status:
   1    under --try: not all have arrived
   3    there is no such barrier, and --parties was not given
   4    the barrier has another number of parties
+  6    standard output takes nothing: before it arrives, or as the message says after all
+       have
   7    broken: another member died or gave up, or it was reset or removed
   124  the time is over: the others end with 7
 
@@ -62,6 +64,8 @@ impl Wait {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
         let deadline = self.waiting.deadline();
         let name = context.name(&self.name)?;
+        // A member that arrives, and then fails to say so, would arrive twice.
+        context.out.stdout().check()?;
         let barrier = self.open(&name)?;
         let mut wait = context.wait(deadline, format!("barrier {name}"));
         let passed = match barrier.wait(Process::parent().ok(), &mut wait) {
@@ -77,13 +81,22 @@ impl Wait {
         } else {
             context.out.line(passed.index)?;
         }
+        context.deliver(|| {
+            format!(
+                "{name} was passed with arrival index {}, but that could not be printed",
+                passed.index
+            )
+        })?;
         Ok(Exit::Done)
     }
 
     /// Opens the barrier; with `--parties` it is made on first use.
     fn open(&self, name: &Name) -> Result<Barrier> {
         let Some(parties) = self.parties else {
-            return Barrier::open(name).map_err(|error| error.hint("--parties N makes it"));
+            return Barrier::open(name).map_err(|error| match error.kind() {
+                ErrorKind::Missing => error.hint("--parties N makes it"),
+                _ => error,
+            });
         };
         loop {
             match Barrier::open(name) {

@@ -17,12 +17,14 @@ Examples:
 
 Exit status:
   4  the event exists
+  7  under --if-exists: what exists is no event
 
 See also: ipc-event-set(1), ipc-event-wait(1)";
 
 /// Create an event that is not set
 ///
 /// There is seldom a need: set, clear, pulse and wait make the event when it is missing.
+/// Those who wait for one that is replaced end with exit code 7.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Create {
@@ -40,7 +42,8 @@ impl Create {
         let outcome = self.creation.if_exists.apply(
             || Event::create(&name, self.creation.mode.mode),
             || Event::look(&name).map(drop),
-            || Event::unlink(&name),
+            // What is no event is left alone.
+            || Event::look(&name).and_then(|_| Event::unlink(&name)),
         )?;
         let exit = outcome.print(context, "event", &name, || Ok(Value::Null))?;
         Ok(exit)

@@ -32,7 +32,8 @@ See also: ipc-event-ls(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Rm {
     /// Names of the events
-    #[arg(id = "name", value_name = "NAME", add = complete::names::<Events>())]
+    #[arg(id = "name", value_name = "NAME", required_unless_present_any = ["patterns", "all"])]
+    #[arg(add = complete::names::<Events>())]
     names: Vec<OsString>,
 
     #[command(flatten)]

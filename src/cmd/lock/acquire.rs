@@ -30,10 +30,14 @@ Exit status:
   2    the owner would be a process that ends at once
   3    there is no such owner
   4    the owner holds it already, or the lock has other slots
+  6    the lock belongs to another pid namespace: ipc lock rm removes it when its
+       container is gone
   7    not a lock, or removed; under --no-recover: its owner died
   124  the time is over
 
 See also: ipc-lock-release(1), ipc-lock-run(1), ipc-lock-status(1), flock(1)";
+
+const NO_RECOVER: &str = "Fail with exit code 7 when the last owner died while it held by acquire";
 
 /// Take a lock in the name of a process, and print the fencing token
 ///
@@ -42,13 +46,24 @@ See also: ipc-lock-release(1), ipc-lock-run(1), ipc-lock-status(1), flock(1)";
 /// later holder has a larger token: a resource that remembers the largest it has seen
 /// can refuse one that lost its lock while it was stopped.
 ///
-/// A parent that ends at once is refused as the owner, with exit code 2: a subshell
-/// whose output is captured, as in $(...), sh -c with this command alone, and a program
-/// that only runs this one, such as timeout, sudo, strace, time, xargs. Of another
-/// subshell it is said that the lock ends with it. Nothing is said of sh -c 'ipc lock
-/// acquire L; ...': its shell is the owner, and the lock is free when that script ends.
+/// A parent that ends at once is refused as the owner, with exit code 2: a subshell that
+/// prints into a pipe which its shell does not print into, as in $(ipc lock acquire L ||
+/// exit) and { ipc lock acquire L; ...; } | tee log; sh -c with this command alone; a
+/// program that only runs this one, such as timeout, sudo, strace, time, xargs; and
+/// process 1 or a reaper in place of a parent that has ended. A command that is all there
+/// is in $(...) has no subshell in between, and the shell is the owner; bash makes one
+/// where there is a redirection. --owner $$ means the shell of the script in every case.
+///
+/// Of another subshell it is said that the lock ends with it. Nothing is said of sh -c
+/// 'ipc lock acquire L; ...': its shell is the owner, and the lock is free when that
+/// script ends.
+///
+/// When the owner dies without a release, its hold is abandoned: the next one takes it
+/// over and is told so, for what it worked on may be half done; under --no-recover it
+/// ends with 7 instead. Up to 120 readers hold a lock at once; one more finds it busy.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
+#[command(mut_arg("no_recover", |option| option.help(NO_RECOVER)))]
 pub(crate) struct Acquire {
     /// Name of the lock
     #[arg(value_name = "NAME", add = complete::names::<Locks>())]

@@ -21,14 +21,18 @@ Exit status:
   1  nobody held it
   3  there is no such lock
   5  permission denied
+  6  the lock belongs to another pid namespace: ipc lock rm removes it
   7  not a lock
 
 See also: ipc-lock-verify(1), ipc-lock-status(1)";
 
 /// Take a lock from whoever holds it, all slots and readers too
 ///
-/// The former holder is not told, but its token is refused from now on, and the next
-/// one is told that it recovers. Anybody who may write to the lock may break it.
+/// The former holder is not told, but its token is refused from now on. Whoever next
+/// takes the lock, or the slot that was taken away, is told that it recovers; nobody is
+/// where only readers lost it, who leave nothing half done, or in a slot that was free.
+/// Anybody who may write to the lock may break it. One that was made in another pid
+/// namespace is refused: its holders cannot be told from here.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Break {
@@ -41,7 +45,7 @@ impl Break {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
         let name = context.name(&self.name)?;
         let lock = Lock::open(&name)?;
-        let broken = lock.break_holds()?;
+        let broken = lock.break_holds().map_err(|error| error.about(&name))?;
         if context.out.is_json() {
             let label = Label::new(context.inner(&name));
             context

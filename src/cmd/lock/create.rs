@@ -7,7 +7,9 @@ use serde_json::json;
 
 use crate::cmd::context::Context;
 use crate::cmd::options::Creation;
+use crate::error::Result;
 use crate::exit::Exit;
+use crate::name::Name;
 use crate::shared::lock::{Geometry, Lock};
 
 const MORE: &str = "\
@@ -16,7 +18,9 @@ Examples:
       Makes a lock of four slots for the group.
 
 Exit status:
+  1  under --if-exists replace: it is held
   4  the lock exists, or under --if-exists open has other slots
+  7  under --if-exists: what exists is no lock
 
 See also: ipc-lock-acquire(1), ipc-lock-run(1)";
 
@@ -36,6 +40,10 @@ pub(crate) struct Create {
 
     #[command(flatten)]
     creation: Creation,
+
+    /// With --if-exists replace: replace also a lock that is held
+    #[arg(long, short)]
+    force: bool,
 }
 
 impl Create {
@@ -49,11 +57,20 @@ impl Create {
                     .require(geometry)
                     .map_err(|error| error.about(&name))
             },
-            || Lock::unlink(&name),
+            || self.remove(&name),
         )?;
         let exit = outcome.print(context, "lock", &name, || {
             Ok(json!({ "slots": self.slots }))
         })?;
         Ok(exit)
+    }
+
+    /// Makes room for another lock, as `rm` does; what is no lock is left alone.
+    fn remove(&self, name: &Name) -> Result<()> {
+        Lock::look(name)?;
+        if self.force {
+            return Lock::unlink(name);
+        }
+        Lock::unlink_unheld(name).map_err(|error| error.about(name))
     }
 }

@@ -74,7 +74,7 @@ impl Kind for Locks {
     }
 
     fn describe(info: &LockInfo) -> String {
-        match (info.state, info.holders.first()) {
+        match (info.state, info.holders.iter().flatten().next()) {
             (Some(_), Some(holder)) => format!("held by {}", holder.pid),
             (Some(state), None) => state.to_owned(),
             (None, _) => info.status.clone(),

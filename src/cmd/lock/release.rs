@@ -22,6 +22,7 @@ Examples:
 Exit status:
   1  the owner does not hold it
   3  there is no such lock, or no such owner
+  6  the lock belongs to another pid namespace
   7  not a lock
 
 See also: ipc-lock-acquire(1), ipc-lock-status(1)";

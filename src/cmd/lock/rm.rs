@@ -33,7 +33,8 @@ See also: ipc-lock-ls(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Rm {
     /// Names of the locks
-    #[arg(id = "name", value_name = "NAME", add = complete::names::<Locks>())]
+    #[arg(id = "name", value_name = "NAME", required_unless_present_any = ["patterns", "all"])]
+    #[arg(add = complete::names::<Locks>())]
     names: Vec<OsString>,
 
     /// Remove also what is held

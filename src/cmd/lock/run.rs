@@ -46,6 +46,9 @@ Coming from flock and sem:
 
 See also: ipc-lock-acquire(1), ipc-lock-wait(1), ipc-sem-run(1), flock(1)";
 
+const NO_RECOVER: &str =
+    "Fail with exit code 125 when the last owner died while it held by acquire";
+
 /// Run a command that holds a lock
 ///
 /// The lock is taken in the name of this process, which then becomes the command:
@@ -57,10 +60,16 @@ See also: ipc-lock-acquire(1), ipc-lock-wait(1), ipc-sem-run(1), flock(1)";
 /// since both would wait for ever; with --reentrant the inner one runs under the hold
 /// of the outer one, or of the shell that acquired it.
 ///
-/// The token is in IPC_LOCK_TOKEN and the name in IPC_LOCK_NAME; IPC_LOCK_RECOVERED is 1
-/// when the last owner died while it held.
+/// The token is in IPC_LOCK_TOKEN and the name in IPC_LOCK_NAME, without the scope, which
+/// is in IPC_SCOPE. IPC_LOCK_RECOVERED is 1 when the last owner died while it held, or
+/// its hold was broken. That is so of holds of acquire alone: one of run is free when its
+/// command ends, be it killed, and leaves nothing to recover. Under --no-recover such a
+/// lock is not taken, which ends with 125 here.
+///
+/// Up to 120 readers hold a lock at once; one more finds it busy.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
+#[command(mut_arg("no_recover", |option| option.help(NO_RECOVER)))]
 pub(crate) struct Run {
     /// Name of the lock
     #[arg(value_name = "NAME", add = complete::names::<Locks>())]
@@ -110,7 +119,8 @@ impl Run {
     }
 
     fn spawn(&self, context: &Context, name: &Name, token: u64) -> Result<Spawn<'_>> {
-        Ok(Spawn::new(&self.command)?
+        Ok(context
+            .spawn(&self.command)?
             .env("IPC_LOCK_NAME", OsStr::from_bytes(context.inner(name)))
             .env("IPC_LOCK_TOKEN", token.to_string())
             // What an outer lock met is not what this one met.

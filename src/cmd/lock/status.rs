@@ -37,7 +37,8 @@ See also: ipc-lock-acquire(1), ipc-lock-verify(1)";
 /// Show who holds a lock and who waits for it
 ///
 /// Needs read permission alone and never makes the lock. Waiters of other users are
-/// seen by root only.
+/// seen by root only. A holder of another pid or time namespace is marked: its number is the
+/// one there.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Status {
@@ -65,6 +66,8 @@ impl Status {
         let holders: Vec<i32> = info
             .holders
             .iter()
+            .flatten()
+            .filter(|holder| !holder.foreign)
             .map(|holder| holder.pid.cast_signed())
             .collect();
         let users = users::of_file(info.facts().device, info.facts().inode);
@@ -112,6 +115,7 @@ fn print(context: &mut Context, info: &LockInfo, waiters: &[i32]) -> Result<()> 
     let held = info
         .holders
         .iter()
+        .flatten()
         .filter(|holder| holder.mode != "pending")
         .count();
     let slots = info.slots.map(|count| format!(", {held} of {count} slots"));
@@ -120,8 +124,11 @@ fn print(context: &mut Context, info: &LockInfo, waiters: &[i32]) -> Result<()> 
         info.state.unwrap_or("unknown"),
         slots.unwrap_or_default()
     ))?;
-    for holder in &info.holders {
-        let command = holder.command.as_deref().unwrap_or("?");
+    for holder in info.holders.iter().flatten() {
+        let command = match holder.command.as_deref() {
+            None if holder.foreign => "(a process of another namespace)",
+            command => command.unwrap_or("?"),
+        };
         context.out.line(format_args!(
             "holder {} {} since {} token {}  {}",
             holder.pid,

@@ -94,7 +94,11 @@ impl Taking {
                     outer.pid
                 );
                 let error = Error::new(ErrorKind::Exists, message);
-                Err(error.hint("--reentrant runs the command under it, unless it wants more"))
+                Err(error.hint(if self.reentrant {
+                    "a shared hold does not become an exclusive one: that must be released first"
+                } else {
+                    "--reentrant runs the command under it, unless it wants more"
+                }))
             }
         }
     }

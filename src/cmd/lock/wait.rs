@@ -25,7 +25,8 @@ Exit status:
   0    nobody holds it
   1    under --try: somebody does
   3    there is no such lock
-  6    the lock belongs to another pid namespace
+  6    the lock belongs to another pid namespace: ipc lock rm removes it when its
+       container is gone
   7    not a lock, or removed while waiting
   124  the time is over
 

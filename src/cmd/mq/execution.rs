@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::name::Name;
 use crate::object::mq::Queue;
 use crate::process::blocked::Blocked;
-use crate::process::spawn::Spawn;
+use crate::process::spawn::{Ended, Spawn};
 use crate::wait::Wait;
 
 /// What to do with the messages of a queue.
@@ -63,23 +63,30 @@ impl Task<'_> {
             };
             count += 1;
             let message = &buffer[..length];
-            match self.execute(priority, message) {
+            let ended = self.execute(priority, message);
+            match ended.as_ref().map(|ended| ended.exit) {
                 Ok(Exit::Command(0)) => {}
                 // A command that cannot even start fails for every message.
                 Ok(Exit::Command(_) | Exit::Signal(_)) if self.keep_going => failed.push(Failed {
                     priority,
                     message: message.to_vec(),
                 }),
-                result => {
+                _ => {
                     put_back("mq recv", self.queue, self.name, priority, message);
-                    return result;
+                    return ended.map(|ended| ended.exit);
                 }
+            }
+            if let Ok(ended) = ended
+                && (!amount.is_reached(count) || ended.is_by_what_came())
+            {
+                // It was meant to end more than this command.
+                ended.strike();
             }
         }
         Ok(Exit::Done)
     }
 
-    fn execute(&self, priority: u32, message: &[u8]) -> Result<Exit> {
+    fn execute(&self, priority: u32, message: &[u8]) -> Result<Ended> {
         let spawn = self.spawn.clone();
         let spawn = spawn.env("IPC_MQ_PRIORITY", priority.to_string());
         super::execute("mq recv", &spawn, Some(message), self.blocked)

@@ -16,7 +16,7 @@ use crate::object::mq::{Access, Geometry, Queue, QueueInfo};
 use crate::output::table::{Column, MODE, MODIFIED, OWNER, Show};
 use crate::output::tell;
 use crate::process::blocked::Blocked;
-use crate::process::spawn::Spawn;
+use crate::process::spawn::{Ended, Spawn};
 use crate::size::{Size, counted};
 use crate::survey::scan;
 
@@ -187,23 +187,20 @@ fn answer(context: &mut Context, question: &str, yes: bool) -> anyhow::Result<Ex
 }
 
 /// The command of `recv --exec` and `watch`, told which queue it is for.
-///
-/// The name is the one that an ipc within the command understands: without
-/// its scope, which is handed on beside it where it did not come that way.
 fn spawn_for<'a>(context: &Context, name: &Name, command: &'a [OsString]) -> Result<Spawn<'a>> {
     let inner = OsStr::from_bytes(context.inner(name));
-    let spawn = Spawn::new(command)?.env("IPC_MQ_NAME", inner);
-    let scope = context.scope.as_str();
-    if std::env::var_os("IPC_SCOPE").unwrap_or_default() == scope {
-        return Ok(spawn);
-    }
-    Ok(spawn.env("IPC_SCOPE", scope))
+    Ok(context.spawn(command)?.env("IPC_MQ_NAME", inner))
 }
 
 /// Runs a command to its end; says why, when it could not even start.
-fn execute(path: &str, spawn: &Spawn<'_>, input: Option<&[u8]>, blocked: &Blocked) -> Result<Exit> {
+fn execute(
+    path: &str,
+    spawn: &Spawn<'_>,
+    input: Option<&[u8]>,
+    blocked: &Blocked,
+) -> Result<Ended> {
     let ending = spawn.run(input, blocked)?;
-    let why = match ending {
+    let why = match ending.exit {
         Exit::CommandNotFound => "command not found",
         Exit::CannotExecute => "cannot be executed",
         _ => return Ok(ending),

@@ -33,7 +33,8 @@ See also: mq_overview(7), mq_unlink(3), ipc-mq-ls(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Rm {
     /// Names of the queues
-    #[arg(id = "name", value_name = "NAME", add = complete::names::<Queues>())]
+    #[arg(id = "name", value_name = "NAME", required_unless_present_any = ["patterns", "all"])]
+    #[arg(add = complete::names::<Queues>())]
     names: Vec<OsString>,
 
     #[command(flatten)]

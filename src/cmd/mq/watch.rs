@@ -103,14 +103,18 @@ impl Watch {
             queue.notify(NOTICE)?;
             if queue.depth()? > 0 {
                 ran += 1;
-                match super::execute("mq watch", spawn, None, blocked)? {
+                let ended = super::execute("mq watch", spawn, None, blocked)?;
+                match ended.exit {
                     Exit::Command(0) => {}
                     // A command that cannot even start fails every time.
                     Exit::Command(_) | Exit::Signal(_) if self.keep_going => failed = true,
                     ending => return Ok(ending),
                 }
-                // What came meanwhile was passed on to the command; now it is for us.
-                blocked.check()?;
+                if ran < most || ended.is_by_what_came() {
+                    // What came meanwhile was passed on to the command; now it is for us.
+                    ended.strike();
+                    blocked.check()?;
+                }
             }
             if ran >= most {
                 return Ok(if failed { Exit::Partly } else { Exit::Done });

@@ -21,13 +21,15 @@ Examples:
 
 Exit status:
   4  the semaphore exists
+  7  under --if-exists: what exists is no semaphore
 
 See also: sem_overview(7), sem_open(3), ipc-sem-acquire(1)";
 
 /// Create a semaphore
 ///
 /// It is the same object that sem_open(3) of a 64-bit glibc program finds under
-/// this name, and posix_ipc and multiprocessing in Python.
+/// this name, and posix_ipc and multiprocessing in Python. Under --if-exists replace,
+/// programs that have the former one open keep it: a semaphore does not know its users.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Create {
@@ -51,7 +53,8 @@ impl Create {
             || Semaphore::create(&name, self.value, self.creation.mode.mode),
             // Any value is the right geometry: others may have taken units.
             || peek(&name).map(drop),
-            || Semaphore::unlink(&name),
+            // What is no semaphore is left alone.
+            || peek(&name).and_then(|_| Semaphore::unlink(&name)),
         )?;
         let exit = outcome.print(context, "sem", &name, || {
             Ok(json!({ "value": peek(&name).ok() }))

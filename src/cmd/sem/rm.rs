@@ -33,7 +33,8 @@ See also: sem_overview(7), sem_unlink(3), ipc-sem-ls(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Rm {
     /// Names of the semaphores
-    #[arg(id = "name", value_name = "NAME", add = complete::names::<Semaphores>())]
+    #[arg(id = "name", value_name = "NAME", required_unless_present_any = ["patterns", "all"])]
+    #[arg(add = complete::names::<Semaphores>())]
     names: Vec<OsString>,
 
     #[command(flatten)]

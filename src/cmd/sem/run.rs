@@ -11,7 +11,6 @@ use crate::cmd::options::{Conflict, NewMode, Waiting};
 use crate::exit::Exit;
 use crate::object::sem::MAX_VALUE;
 use crate::process::blocked::Blocked;
-use crate::process::spawn::Spawn;
 
 const MORE: &str = "\
 Examples:
@@ -31,9 +30,13 @@ See also: sem_overview(7), ipc-sem-acquire(1), ipc-lock-run(1)";
 /// Run a command that has a unit of a semaphore
 ///
 /// The unit goes back when the command ends, however it ends. Signals that would end
-/// ipc are passed on to the command. SIGKILL of ipc ends the command too, and the unit
-/// is lost, as it must be with a plain POSIX semaphore: ipc lock run --slots gives
-/// slots that come back by themselves.
+/// ipc are passed on to the command, and its end decides: a command that handles one
+/// and exits has its exit code, and ipc dies of a signal only when the command did.
+/// SIGKILL of ipc ends the command too, and the unit is lost, as it must be with a
+/// plain POSIX semaphore: ipc lock run --slots gives slots that come back by themselves.
+///
+/// SIGTSTP and SIGSTOP stop ipc alone, unless they come from the terminal, which stops
+/// both; SIGPIPE is the command's own affair.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Run {
@@ -85,11 +88,12 @@ impl Run {
         }
         // Its handlers would swallow what strikes after the command.
         drop(wait);
-        let spawn = Spawn::new(&self.command)?.dying_with_us();
+        let spawn = context.spawn(&self.command)?.dying_with_us();
         let ending = spawn.run(None, &blocked);
         semaphore
             .release(self.count)
             .map_err(|error| error.about(&name))?;
-        context.explain_start(&spawn.name(), ending?)
+        // A signal that came was for the command: how that ended is the answer.
+        context.explain_start(&spawn.name(), ending?.exit)
     }
 }

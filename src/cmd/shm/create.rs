@@ -12,7 +12,7 @@ use crate::cmd::options::{Creation, IfExists, Outcome, open_file};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::name::Name;
-use crate::object::shm::{Allocation, Draft, Segment};
+use crate::object::shm::{Allocation, Draft, Segment, SegmentInfo};
 use crate::size::Size;
 
 const MORE: &str = "\
@@ -27,6 +27,7 @@ Examples:
 Exit status:
   4  the segment exists, or under --if-exists open has another size
   6  there is no space: nothing is left behind
+  7  under --if-exists: what exists is no segment
 
 See also: shm_overview(7), shm_open(3), ipc-shm-write(1)";
 
@@ -67,7 +68,8 @@ impl Create {
         let outcome = self.creation.if_exists.apply(
             || self.create(&name, &mut draft),
             || self.check_existing(&name),
-            || Segment::unlink(&name),
+            // What is no segment is left alone.
+            || SegmentInfo::require_file(&name).and_then(|()| Segment::unlink(&name)),
         )?;
         let exit = outcome.print(context, "shm", &name, || {
             let size = match (outcome, &draft) {

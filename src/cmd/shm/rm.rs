@@ -32,7 +32,8 @@ See also: shm_overview(7), shm_unlink(3), ipc-shm-ls(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Rm {
     /// Names of the segments
-    #[arg(id = "name", value_name = "NAME", add = complete::names::<Segments>())]
+    #[arg(id = "name", value_name = "NAME", required_unless_present_any = ["patterns", "all"])]
+    #[arg(add = complete::names::<Segments>())]
     names: Vec<OsString>,
 
     #[command(flatten)]

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::operands::Operands;
-use super::{Target, report};
+use super::{Target, became, report};
 use crate::backing::Access;
 use crate::cmd::context::Context;
 use crate::deadline::Deadline;
@@ -22,7 +22,8 @@ Examples:
 Exit status:
   2  no number, or the value is of type bool or bytes
   3  there is no such value
-  6  the sum does not fit the type (EOVERFLOW): nothing is added
+  6  the sum does not fit the type (EOVERFLOW): nothing is added; or standard output
+     takes nothing: before the change, or as the message says after it
   7  no value
 
 See also: ipc-value-get(1), ipc-value-cas(1), ipc-value-wait(1)";
@@ -31,8 +32,13 @@ See also: ipc-value-get(1), ipc-value-cas(1), ipc-value-wait(1)";
 ///
 /// No addition is lost, however many processes add at once; plain writers such as
 /// numpy do not take part in that. The operand may be negative for every type. A
-/// sum of floats is rounded as the processor does; one that would become infinite
-/// is refused like any other that does not fit.
+/// sum of floats is rounded as the processor does; one of finite numbers that would
+/// become infinite is refused like any other that does not fit. With inf and nan,
+/// where they are written or stored, sums are as IEEE 754 has them.
+///
+/// Standard output is looked at before anything is changed, so that a script that tries
+/// again counts once. What can only fail later, as a full disk does, says what the
+/// value was and is.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Add {
@@ -60,12 +66,15 @@ impl Add {
             .map_err(|error| error.about(&name))?;
         // Numbers are changed in one step: there is nobody to wait for.
         let mut wait = Wait::until(Deadline::Never);
-        self.operands.each(context, |context, text| {
+        // A retry would count twice.
+        context.out.stdout().check()?;
+        self.operands.change(context, |context, text| {
             let more = element.parse_operand(text)?;
             let sum = |now: &_| element.sum(now, &more, self.wrap).map(Some);
             let change = array.update(0, &mut wait, sum);
             let change = change.map_err(|error| error.about(&name))?;
-            report(context, &self.target.name, &change, self.old).map(|()| Exit::Done)
+            report(context, &self.target.name, &change, self.old)?;
+            Ok(became(&name, &change))
         })
     }
 }

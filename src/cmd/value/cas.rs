@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::Args;
 use serde_json::json;
 
-use super::Target;
+use super::{Target, became};
 use crate::backing::Access;
 use crate::cmd::context::{Context, bytes};
 use crate::cmd::element::print;
@@ -25,6 +25,7 @@ Exit status:
   1    not equal: nothing is changed; or under --try: another writer is at work
   2    a value does not fit the type
   3    there is no such value
+  6    standard output takes nothing: before the change, or as the message says after it
   7    no value, or torn: its writer was killed in the middle of a change
   124  the time is over
 
@@ -60,6 +61,8 @@ impl Cas {
         let element = array.header().element;
         let expected = element.parse(bytes(&self.expected))?;
         let new = element.parse(bytes(&self.new))?;
+        // Known before anything is changed: a retry would find the new value.
+        context.out.stdout().check()?;
         let mut wait = context.wait(deadline, format!("another writer of value {name}"));
         let mut equal = false;
         let change = array.update(0, &mut wait, |now| {
@@ -77,6 +80,9 @@ impl Cas {
                 .json(&json!({ "name": label.name, "equal": equal, "value": change.new }))?;
         } else {
             print(context, &change.new)?;
+        }
+        if equal {
+            context.deliver(|| became(&name, &change))?;
         }
         Ok(if equal { Exit::Done } else { Exit::No })
     }

@@ -21,7 +21,7 @@ Examples:
   ipc value create load f64 0.5 --mode 0644
       Makes one that everybody can read.
   ipc value create phase bytes16 starting --if-exists replace
-      Makes a word of up to 16 bytes in place of a former object.
+      Makes a word of up to 16 bytes in place of a former value.
 
 Exit status:
   2  the initial value does not fit the type
@@ -63,7 +63,7 @@ impl Create {
         let outcome = self.creation.if_exists.apply(
             || Array::create(&name, element, Some(vec![]), Contents::All(&initial), mode).map(drop),
             || Array::require_like(&name, element, Some(&[])),
-            || Array::unlink_either(&name),
+            || Array::unlink(&name, Family::Value),
         )?;
         self.kind.explain(context);
         let exit = outcome.print(context, "value", &name, || {

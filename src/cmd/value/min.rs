@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use clap::Args;
 
 use super::operands::Operands;
-use super::{Target, report};
+use super::{Target, became, report};
 use crate::backing::Access;
 use crate::cmd::context::Context;
 use crate::deadline::Deadline;
@@ -22,6 +22,7 @@ Examples:
 Exit status:
   2  no number, or the value is of type bool or bytes
   3  there is no such value
+  6  standard output takes nothing: before the change, or as the message says after it
   7  no value
 
 See also: ipc-value-max(1), ipc-value-add(1)";
@@ -53,14 +54,17 @@ impl Min {
             .map_err(|error| error.about(&name))?;
         // Numbers are changed in one step: there is nobody to wait for.
         let mut wait = Wait::until(Deadline::Never);
-        self.operands.each(context, |context, text| {
+        // A retry would count twice.
+        context.out.stdout().check()?;
+        self.operands.change(context, |context, text| {
             let given = element.parse(text)?;
             let change = array.update(0, &mut wait, |now| {
                 let wins = given.compare(now) == Some(Ordering::Less) || now.is_nan();
                 Ok(wins.then(|| given.clone()))
             });
             let change = change.map_err(|error| error.about(&name))?;
-            report(context, &self.target.name, &change, self.old).map(|()| Exit::Done)
+            report(context, &self.target.name, &change, self.old)?;
+            Ok(became(&name, &change))
         })
     }
 }

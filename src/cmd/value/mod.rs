@@ -114,6 +114,12 @@ impl Target {
     }
 }
 
+/// What became of a value, for whom no output reaches.
+fn became(name: &Name, change: &Change) -> String {
+    let (old, new) = (change.old.shown(), change.new.shown());
+    format!("{name} was {old} and is {new} now, but that could not be printed")
+}
+
 /// Prints what an update did, the former value or the new one.
 fn report(context: &mut Context, raw: &OsStr, change: &Change, old: bool) -> Result<()> {
     if context.out.is_json() {

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::cmd::context::{Context, bytes};
 use crate::cmd::options::Source;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::shared::element::MAX_BYTES;
 
@@ -27,6 +27,31 @@ pub(super) struct Operands {
 }
 
 impl Operands {
+    /// Changes something by each operand and prints what came of it. `act` says in
+    /// words what it did, for a person whom the output does not reach.
+    pub(super) fn change(
+        &self,
+        context: &mut Context,
+        mut act: impl FnMut(&mut Context, &[u8]) -> Result<String>,
+    ) -> anyhow::Result<Exit> {
+        let mut last = String::new();
+        let exit = self.each(context, |context, text| {
+            // Lines that wait for their output are all told of by the last one.
+            last = act(context, text)?;
+            Ok(Exit::Done)
+        });
+        let is_output = |error: &anyhow::Error| {
+            let error = error.downcast_ref::<Error>();
+            error.is_some_and(|error| error.kind() == ErrorKind::OutputFailed)
+        };
+        match exit {
+            Err(error) if is_output(&error) && !last.is_empty() => Err(error.context(last)),
+            Err(error) => Err(error),
+            Ok(exit) if last.is_empty() => Ok(exit),
+            Ok(exit) => context.deliver(|| last).map(|()| exit),
+        }
+    }
+
     /// Does `act` with each operand. One that fails is the last.
     pub(super) fn each(
         &self,

@@ -33,7 +33,8 @@ See also: ipc-value-ls(1), shm_unlink(3)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Rm {
     /// Names of the values
-    #[arg(id = "name", value_name = "NAME", add = complete::names::<Values>())]
+    #[arg(id = "name", value_name = "NAME", required_unless_present_any = ["patterns", "all"])]
+    #[arg(add = complete::names::<Values>())]
     names: Vec<OsString>,
 
     #[command(flatten)]

@@ -75,7 +75,7 @@ impl Semaphore {
         }
         let published = backing::unnamed(mode).and_then(|file| {
             file.write_all_at(&layout::new(value), 0)
-                .map_err(Error::os)?;
+                .map_err(|refusal| backing::unwritten(refusal, SIZE as u64))?;
             backing::publish(&file, &path(name))
         });
         published.map_err(|error| backing::taken(error, "semaphore").about(name))

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::names::path;
 use super::refusal::explained;
 use crate::backing;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Described, Facts, Label};
 use crate::name::Name;
 
@@ -51,6 +51,23 @@ impl SegmentInfo {
             allocated: found.blocks() * 512,
             facts: Facts::from(&found),
         })
+    }
+}
+
+impl SegmentInfo {
+    /// Refuses what lies under a name and is no file: a link, a socket.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`], and [`ErrorKind::Broken`] for what is no segment.
+    pub fn require_file(name: &Name) -> Result<()> {
+        let found = backing::look(&path(name)).map_err(|error| explained(error).about(name))?;
+        if found.is_file() {
+            return Ok(());
+        }
+        let message = format!("is no segment, but a {}", backing::kind_of(&found));
+        Err(Error::new(ErrorKind::Broken, message)
+            .about(name)
+            .hint("ipc shm rm NAME"))
     }
 }
 

@@ -131,7 +131,10 @@ impl World<'_> {
             .env("IPC_TREE_NODES", nodes.len().to_string())
             .dying_with_us();
         let blocked = Blocked::new()?;
-        spawn.run(None, &blocked)
+        let ended = spawn.run(None, &blocked)?;
+        // The tree is to end with what was to end the node.
+        ended.strike();
+        Ok(ended.exit)
     }
 
     /// Starts a process whose parent ends at once, so that this one inherits

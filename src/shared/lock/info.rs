@@ -16,7 +16,7 @@ use crate::shared::page::{Page, PageKind};
 /// A process that holds a lock. A writer that waits for readers is none yet.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Holder {
-    /// The owner.
+    /// The owner, in the pid namespace of the lock.
     pub pid: u32,
     /// Its command line, where it can be read.
     pub command: Option<String>,
@@ -30,6 +30,9 @@ pub struct Holder {
     pub since: f64,
     /// How often the owner has taken it.
     pub depth: u32,
+    /// Whether it belongs to another pid or time namespace than this, where
+    /// the number can be that of somebody else.
+    pub foreign: bool,
 }
 
 /// What a listing or `stat` shows of a lock.
@@ -46,8 +49,8 @@ pub struct LockInfo {
     pub slots: Option<u32>,
     /// `free`, `held`, or `abandoned` when its last owner died.
     pub state: Option<&'static str>,
-    /// Who holds it.
-    pub holders: Vec<Holder>,
+    /// Who holds it; nothing when that cannot be read.
+    pub holders: Option<Vec<Holder>>,
     #[serde(flatten)]
     /// Owner, mode, place and time.
     pub facts: Facts,
@@ -88,6 +91,7 @@ impl Lock {
             token: word.stamp().0,
             since: wall_clock(word.stamp().since_boot()),
             depth: side.map_or(1, |side| side.depth().max(1)),
+            foreign: !known,
         })
     }
 
@@ -120,13 +124,9 @@ impl LockInfo {
             "corrupt".clone_into(&mut status);
         }
         let lock = opened.and_then(Result::ok);
-        let holders = lock
-            .as_ref()
-            .map(Lock::holders)
-            .transpose()?
-            .unwrap_or_default();
+        let holders = lock.as_ref().map(Lock::holders).transpose()?;
         let state = lock.as_ref().map(|lock| match () {
-            () if !holders.is_empty() => "held",
+            () if holders.as_ref().is_some_and(|all| !all.is_empty()) => "held",
             () if lock.is_abandoned() => "abandoned",
             () => "free",
         });

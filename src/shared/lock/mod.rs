@@ -134,10 +134,13 @@ impl Lock {
         // Elsewhere the number of the owner is that of another process.
         self.require_this_namespace()?;
         let not_held = || {
-            Error::new(
-                ErrorKind::WouldBlock,
-                format!("process {} does not hold it", owner.pid()),
-            )
+            let pid = owner.pid();
+            let message = if self.was_broken() {
+                format!("process {pid} does not hold it: it was broken")
+            } else {
+                format!("process {pid} does not hold it")
+            };
+            Error::new(ErrorKind::WouldBlock, message)
         };
         let (index, word) = self.hold_of(owner).ok_or_else(not_held)?;
         let less = |now: u64| {
@@ -173,8 +176,10 @@ impl Lock {
     /// waits is left alone.
     ///
     /// # Errors
-    /// When the system has no descriptor to spare.
+    /// [`ErrorKind::Limit`] in another pid namespace than its own, where it could
+    /// not be acquired afterwards either; when the system has no descriptor to spare.
     pub fn break_holds(&self) -> Result<Vec<Holder>> {
+        self.require_this_namespace()?;
         let mut broken = Vec::new();
         for index in 0..self.words() {
             let word = self.owner_word(index);
@@ -194,6 +199,16 @@ impl Lock {
             }
         }
         Ok(broken)
+    }
+
+    /// Whether a hold was taken away by [`Lock::break_holds`], and nobody has
+    /// taken the word since.
+    fn was_broken(&self) -> bool {
+        (0..self.words()).any(|index| {
+            let word = self.owner_word(index);
+            // Who dies leaves its number behind, and a break takes that away.
+            word.owner().is_none() && word.is_abandoned() && self.page.word(LAST_DEAD).load() == 0
+        })
     }
 
     /// Whether this is a hold of somebody who lives.

@@ -43,7 +43,14 @@ impl Element {
         };
         if self.class == Class::Bytes {
             if text.len() > self.width {
-                return Err(refused("is too long for"));
+                let refused = refused("is too long for");
+                let is_line = text
+                    .strip_suffix(b"\n")
+                    .is_some_and(|line| line.len() <= self.width);
+                return Err(match is_line {
+                    true => refused.hint("without its line end it fits: --lines takes that off"),
+                    false => refused,
+                });
             }
             return Ok(Scalar::Bytes(without_padding(text).to_vec()));
         }
