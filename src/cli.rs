@@ -12,10 +12,10 @@ pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 use crate::cmd::context::{Context, ending};
 use crate::cmd::options::Global;
 use crate::cmd::{
-    array, barrier, completions, demo, event, fork_tree, leaf, lock, man, mq, sem, shm, value,
+    array, barrier, completions, demo, event, fork_tree, leaf, lock, man, mq, pipe, sem, shm, value,
 };
 use crate::escape::{escaped, escaped_text};
-use crate::exit::{Exit, TABLE};
+use crate::exit::Exit;
 use crate::name::Scope;
 use crate::output::{Color, Output, tell};
 use crate::sys::signal;
@@ -26,7 +26,7 @@ use crate::sys::signal;
 /// program can sit on the other side. Every verb takes --json, every blocking verb
 /// a --timeout, and every failure has its own exit code.
 #[derive(Debug, Parser)]
-#[command(name = "ipc", version, propagate_version = true, after_long_help = more())]
+#[command(name = "ipc", version, propagate_version = true, after_long_help = closing::more())]
 #[command(arg_required_else_help = true, subcommand_required = true)]
 struct Cli {
     #[command(flatten)]
@@ -102,6 +102,20 @@ enum Noun {
     #[command(subcommand_help_heading = "Verbs")]
     Mq(mq::Verb),
 
+    /// Pipes: FIFOs that separate processes find by name
+    ///
+    /// A FIFO is a pipe with a path: bytes in order, until the last writer closes. It
+    /// holds nothing by itself: what was written and not read is gone when the last
+    /// process closes it. By name it lies in the runtime folder of the user; a word with
+    /// a slash elsewhere than in front is a path.
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        subcommand_value_name = "VERB"
+    )]
+    #[command(subcommand_help_heading = "Verbs")]
+    Pipe(pipe::Verb),
+
     /// Locks: one holder, many readers or counted slots, free when the owner dies
     #[command(
         subcommand,
@@ -146,6 +160,7 @@ impl Noun {
             Noun::Array(verb) => verb.path(),
             Noun::Sem(verb) => verb.path(),
             Noun::Mq(verb) => verb.path(),
+            Noun::Pipe(verb) => verb.path(),
             Noun::Lock(verb) => verb.path(),
             Noun::Event(verb) => verb.path(),
             Noun::Barrier(verb) => verb.path(),
@@ -171,6 +186,7 @@ impl Noun {
             Noun::Array(verb) => verb.run(context),
             Noun::Sem(verb) => verb.run(context),
             Noun::Mq(verb) => verb.run(context),
+            Noun::Pipe(verb) => verb.run(context),
             Noun::Lock(verb) => verb.run(context),
             Noun::Event(verb) => verb.run(context),
             Noun::Barrier(verb) => verb.run(context),
@@ -285,6 +301,7 @@ fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
         "array" => array::leaf(verb, rest).map(|parsed| within(parsed, Noun::Array)),
         "sem" => sem::leaf(verb, rest).map(|parsed| within(parsed, Noun::Sem)),
         "mq" => mq::leaf(verb, rest).map(|parsed| within(parsed, Noun::Mq)),
+        "pipe" => pipe::leaf(verb, rest).map(|parsed| within(parsed, Noun::Pipe)),
         "lock" => lock::leaf(verb, rest).map(|parsed| within(parsed, Noun::Lock)),
         "barrier" => barrier::leaf(verb, rest).map(|parsed| within(parsed, Noun::Barrier)),
         "event" => event::leaf(verb, rest).map(|parsed| within(parsed, Noun::Event)),
@@ -368,30 +385,7 @@ fn color(words: &[OsString]) -> Color {
     }
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  ipc mq create jobs && ipc mq send jobs 'build main'
-      Makes a queue and sends a message.
-  job=$(ipc mq recv jobs --timeout 10s) || exit
-      Takes it in another shell, or gives up.
-  ipc sem acquire printer --create && { lpr page; ipc sem release printer; }
-      Prints alone.
-  date | ipc shm write now --create --truncate; ipc shm read now
-      Keeps a line in shared memory and reads it.
-  ipc man mq send
-      Shows the manual of a command.
-
-";
-
-/// The end of `ipc --help`: examples, and the exit codes from the one table.
-fn more() -> String {
-    let mut text = format!("{EXAMPLES}Exit status:\n");
-    for (code, meaning) in TABLE {
-        text.push_str(&format!("  {code:<9}{meaning}\n"));
-    }
-    text.push_str("\nSee also: ipc(7)");
-    text
-}
+mod closing;
 
 #[cfg(test)]
 mod tests;

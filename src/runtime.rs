@@ -35,13 +35,25 @@ pub fn path() -> PathBuf {
 /// [`ErrorKind::Denied`] when it is not a folder of this user alone.
 pub fn folder() -> Result<PathBuf> {
     let folder = path();
-    let about = |error: Error| error.about(folder.display());
     match DirBuilder::new().mode(0o700).create(&folder) {
         Err(refusal) if refusal.kind() != std::io::ErrorKind::AlreadyExists => {
-            return Err(about(Error::os(refusal)));
+            return Err(Error::os(refusal).about(folder.display()));
         }
         _ => {}
     }
+    checked(folder)
+}
+
+/// The folder as it is, checked and never made.
+///
+/// # Errors
+/// [`ErrorKind::Missing`], and as [`folder`].
+pub fn existing() -> Result<PathBuf> {
+    checked(path())
+}
+
+fn checked(folder: PathBuf) -> Result<PathBuf> {
+    let about = |error: Error| error.about(folder.display());
     let found = std::fs::symlink_metadata(&folder).map_err(|refusal| about(Error::os(refusal)))?;
     if !found.is_dir() || found.uid() != geteuid().as_raw() || found.mode() & 0o077 != 0 {
         return Err(about(Error::new(

@@ -11,7 +11,7 @@ use std::time::Instant;
 pub const IPC: &str = env!("CARGO_BIN_EXE_ipc");
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/floors");
-const FLOORS: [&str; 13] = [
+const FLOORS: [&str; 14] = [
     "copy_in",
     "fill",
     "hand_over",
@@ -25,6 +25,7 @@ const FLOORS: [&str; 13] = [
     "sink",
     "source",
     "spawner",
+    "through",
 ];
 
 /// Removes what was made when it is dropped.

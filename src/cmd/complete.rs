@@ -12,10 +12,25 @@ use clap_complete::engine::{
 use super::kind::Kind;
 use crate::facts::{Described, Label};
 use crate::name::{Name, Scope};
+use crate::place::is_path;
 
 /// Completes the names of objects of one kind, with a description of each.
 pub(crate) fn names<K: Kind>() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
+        let found = K::list(&scope()).unwrap_or_default();
+        candidates(
+            typed,
+            found.iter().map(|info| (info.label(), K::describe(info))),
+        )
+    })
+}
+
+/// Completes names like `names`, and paths where a slash shows that one is meant.
+pub(crate) fn names_or_paths<K: Kind>() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        if is_path(typed) {
+            return PathCompleter::any().complete(typed);
+        }
         let found = K::list(&scope()).unwrap_or_default();
         candidates(
             typed,

@@ -21,6 +21,7 @@ pub(crate) mod lock;
 pub(crate) mod man;
 pub(crate) mod mq;
 pub(crate) mod options;
+pub(crate) mod pipe;
 pub(crate) mod removal;
 pub(crate) mod sem;
 pub(crate) mod shm;

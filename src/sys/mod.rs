@@ -5,6 +5,7 @@
 //! reason why each unsafe operation is sound.
 #![expect(unsafe_code, reason = "this folder is the fence around it")]
 
+pub mod alarm;
 pub mod exec;
 pub mod fault;
 pub mod fork;
@@ -13,6 +14,7 @@ pub mod mapping;
 pub mod mount;
 pub mod mq;
 pub mod pidfd;
+pub mod pipe;
 pub mod signal;
 pub mod startup;
 pub mod wait;

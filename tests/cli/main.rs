@@ -38,6 +38,7 @@ mod mq;
 mod names;
 mod numpy;
 mod output;
+mod pipe;
 mod python;
 mod readme;
 mod sem;
