@@ -102,7 +102,7 @@ enum Noun {
     #[command(subcommand_help_heading = "Verbs")]
     Mq(mq::Verb),
 
-    /// Pipes: FIFOs that separate processes find by name
+    /// Pipes: FIFOs that separate processes find by name, and pipelines
     ///
     /// A FIFO is a pipe with a path: bytes in order, until the last writer closes. It
     /// holds nothing by itself: what was written and not read is gone when the last
@@ -253,7 +253,7 @@ fn run(global: Global, noun: Noun) -> Exit {
 }
 
 /// Verbs that run a command: their own failures, misuse included, are 125.
-const RUN_LIKE: [&str; 2] = ["lock run", "sem run"];
+const RUN_LIKE: [&str; 4] = ["lock run", "sem run", "pipe run", "pipe duplex"];
 
 /// Commands that do so where `--` and a command follow.
 const RUN_LIKE_WITH_COMMAND: [&str; 1] = ["fork-tree"];

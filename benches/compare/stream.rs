@@ -1,4 +1,4 @@
-//! Streams: through a FIFO from one process to another.
+//! Streams: through a FIFO from one process to another, and through pipelines.
 
 use std::process::{Command, Stdio};
 
@@ -10,6 +10,7 @@ const BYTES: &str = "536870912";
 
 pub fn measure(lab: &Lab, report: &mut Report) {
     through_a_fifo(lab, report);
+    through_a_pipeline(lab, report);
 }
 
 /// A source, somebody who writes into the FIFO, and somebody who reads it into
@@ -74,5 +75,28 @@ fn through_a_fifo(lab: &Lab, report: &mut Report) {
         report.skip("pv", "it is not installed");
     } else {
         report.speed("through a FIFO", ours, "pv -q", Times::of(pv), 1.0);
+    }
+}
+
+fn through_a_pipeline(lab: &Lab, report: &mut Report) {
+    let (source, sink) = (lab.floor("source"), lab.floor("sink"));
+    let shells: Vec<&str> = ["sh", "bash"]
+        .into_iter()
+        .filter(|shell| has(shell))
+        .collect();
+    let script = format!("{source} {BYTES} | cat | cat | {sink}");
+    let mut ours = Vec::new();
+    let mut theirs = vec![Vec::new(); shells.len()];
+    for _ in 0..ROUNDS {
+        ours.push(pipeline([command(&[
+            IPC, "pipe", "run", "--", &source, BYTES, "::", "cat", "::", "cat", "::", &sink,
+        ])]));
+        for (shell, times) in shells.iter().zip(&mut theirs) {
+            times.push(pipeline([command(&[shell, "-c", &script])]));
+        }
+    }
+    let ours = Times::of(ours);
+    for (shell, times) in shells.into_iter().zip(theirs) {
+        report.speed("pipe run of four", ours, shell, Times::of(times), 1.0);
     }
 }

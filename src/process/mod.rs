@@ -5,6 +5,7 @@ pub mod arrival;
 pub mod blocked;
 pub mod fork_tree;
 pub mod identity;
+pub mod pipeline;
 pub mod reaper;
 pub mod signal;
 pub mod spawn;

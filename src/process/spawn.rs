@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -10,7 +11,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{SigSet, Signal, kill, raise};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 use nix::unistd::Pid;
 
 use super::blocked::Blocked;
@@ -99,7 +100,7 @@ impl<'a> Spawn<'a> {
         self.failed(command.exec())
     }
 
-    fn command(&self, mask: SigSet, redirected: &'static [i32]) -> Command {
+    pub(super) fn command(&self, mask: SigSet, redirected: &'static [i32]) -> Command {
         let (program, arguments) = self
             .command
             .split_first()
@@ -120,7 +121,7 @@ impl<'a> Spawn<'a> {
     }
 
     /// What a failed start means: a missing command is an exit code, as in a shell.
-    fn failed(&self, refusal: std::io::Error) -> Result<Exit> {
+    pub(super) fn failed(&self, refusal: std::io::Error) -> Result<Exit> {
         match Error::os(refusal) {
             error if error.kind() == ErrorKind::Missing => Ok(Exit::CommandNotFound),
             error if is_about_the_command(&error) => Ok(Exit::CannotExecute),
@@ -172,13 +173,14 @@ pub(crate) fn in_memory(bytes: &[u8]) -> Result<File> {
 }
 
 /// The ending signals and SIGCHLD, read instead of delivered.
-struct Watched {
+#[derive(Debug)]
+pub(super) struct Watched {
     signals: SignalFd,
     former: SigSet,
 }
 
 impl Watched {
-    fn new() -> Result<Watched> {
+    pub(super) fn new() -> Result<Watched> {
         let mut set = SigSet::from_iter(ENDING);
         set.add(Signal::SIGCHLD);
         let former = SigSet::thread_get_mask().map_err(Error::os)?;
@@ -186,6 +188,11 @@ impl Watched {
         see_children_end();
         let signals = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC).map_err(Error::os)?;
         Ok(Watched { signals, former })
+    }
+
+    /// Takes the next one that came; waits for it.
+    pub(super) fn read(&self) -> Option<siginfo> {
+        self.signals.read_signal().ok().flatten()
     }
 
     /// Waits for the child; passes on what was meant for this process alone.
@@ -196,7 +203,7 @@ impl Watched {
             if let Some(status) = child.try_wait().map_err(Error::os)? {
                 break status;
             }
-            let Ok(Some(info)) = self.signals.read_signal() else {
+            let Some(info) = self.read() else {
                 continue;
             };
             let Ok(signal) = Signal::try_from(info.ssi_signo.cast_signed()) else {
@@ -216,6 +223,13 @@ impl Watched {
             let _ = raise(signal);
         }
         Ok(status)
+    }
+}
+
+/// Readable when one has come.
+impl AsFd for Watched {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.signals.as_fd()
     }
 }
 

@@ -19,10 +19,13 @@ use crate::place::Place;
 use crate::survey::pipes::{self, PREFIX, PipeInfo};
 
 mod create;
+mod duplex;
 mod ls;
+mod pipeline;
 mod reception;
 mod recv;
 mod rm;
+mod run;
 mod send;
 mod stat;
 
@@ -34,6 +37,8 @@ pub(crate) enum Verb {
     Send(send::Send),
     #[command(visible_alias = "receive")]
     Recv(recv::Recv),
+    Run(run::Run),
+    Duplex(duplex::Duplex),
     Stat(stat::Stat),
     #[command(visible_alias = "list")]
     Ls(ls::Ls),
@@ -47,6 +52,8 @@ pub(crate) fn leaf(verb: &str, words: &[OsString]) -> Option<Parsed<Verb>> {
         "create" => leaf::parse(Verb::Create, words),
         "send" => leaf::parse(Verb::Send, words),
         "recv" | "receive" => leaf::parse(Verb::Recv, words),
+        "run" => leaf::parse(Verb::Run, words),
+        "duplex" => leaf::parse(Verb::Duplex, words),
         "stat" => leaf::parse(Verb::Stat, words),
         "ls" | "list" => leaf::parse(Verb::Ls, words),
         "rm" | "unlink" => leaf::parse(Verb::Rm, words),
@@ -61,6 +68,8 @@ impl Verb {
             Verb::Create(_) => "pipe create",
             Verb::Send(_) => "pipe send",
             Verb::Recv(_) => "pipe recv",
+            Verb::Run(_) => "pipe run",
+            Verb::Duplex(_) => "pipe duplex",
             Verb::Stat(_) => "pipe stat",
             Verb::Ls(_) => "pipe ls",
             Verb::Rm(_) => "pipe rm",
@@ -72,6 +81,8 @@ impl Verb {
             Verb::Create(verb) => verb.run(context),
             Verb::Send(verb) => verb.run(context),
             Verb::Recv(verb) => verb.run(context),
+            Verb::Run(verb) => verb.run(context),
+            Verb::Duplex(verb) => verb.run(context),
             Verb::Stat(verb) => verb.run(context),
             Verb::Ls(verb) => verb.run(context),
             Verb::Rm(verb) => verb.run(context),

@@ -1,4 +1,4 @@
-//! `ipc pipe`: FIFOs between processes.
+//! `ipc pipe`: FIFOs between processes, and pipelines.
 
 use std::path::PathBuf;
 
@@ -7,8 +7,11 @@ use crate::sandbox::{Running, Sandbox};
 mod amounts;
 mod bulk;
 mod crash;
+mod duplex;
 mod ends;
 mod refusals;
+mod run;
+mod run_ends;
 mod shown;
 
 /// Where a FIFO lies for other programs.
