@@ -45,7 +45,8 @@ pub(crate) fn commands() -> ArgValueCompleter {
         let words: Vec<_> = std::env::args_os().collect();
         // The scripts hand over the line up to the word that is completed.
         let before = words.iter().rev().nth(1);
-        let is_first = before.is_some_and(|word| word == "--" || word == "--exec");
+        let is_first =
+            before.is_some_and(|word| ["--", "--exec", "::"].iter().any(|first| word == first));
         let mut found = PathCompleter::any().complete(typed);
         if is_first && !typed.is_empty() && !typed.as_bytes().contains(&b'/') {
             found.extend(programs(typed));

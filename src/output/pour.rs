@@ -8,7 +8,7 @@ use super::{Stdout, stdout_descriptor};
 use crate::buffer::Buffer;
 use crate::deadline::monotonic_now;
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::fifo::{BULK, Next, Reader, Taken, resize};
+use crate::object::fifo::{BULK, Next, Reader, Taken, enlarge};
 use crate::process::blocked::Blocked;
 use crate::wait::Wait;
 
@@ -59,9 +59,7 @@ impl Stdout {
         require_open()?;
         let mut left = most.unwrap_or(u64::MAX);
         if left >= BULK {
-            // What is refused stays as it is.
-            let _ = resize(&*reader, BULK);
-            let _ = resize(stdout_descriptor(), BULK);
+            enlarge(stdout_descriptor());
         }
         let mut copies = false;
         while left > 0 {

@@ -102,6 +102,7 @@ impl Pipeline<'_> {
             running.end(Signal::SIGKILL);
             while running.reap()? {
                 signals.wait(PollTimeout::NONE);
+                while signals.next().is_some() {}
             }
             return Err(error);
         }

@@ -139,7 +139,7 @@ pub fn list(scope: &Scope) -> Result<Vec<PipeInfo>> {
 pub fn missing(place: &Place, error: Error) -> Error {
     let error = place.missing("pipe", error);
     match error.kind() {
-        ErrorKind::Missing => error.hint(format!("ipc pipe create {place}")),
+        ErrorKind::Missing => error.hint("ipc pipe create NAME"),
         _ => error,
     }
 }

@@ -6,6 +6,7 @@ use nix::errno::Errno;
 use serde::Serialize;
 
 use crate::buffer::Buffer;
+use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::escape::escaped;
 use crate::exit::Exit;
@@ -118,6 +119,9 @@ impl<'a> Reception<'a> {
         let Some(_turn) = self.turn()? else {
             return Ok(Exit::No);
         };
+        if self.takes_what_is_there() && self.reader.waiting()? < count {
+            return Ok(Exit::No);
+        }
         Ok(match self.take(Some(count))? {
             Poured::Complete => Exit::Done,
             Poured::Ended => Exit::No,
@@ -141,11 +145,20 @@ impl<'a> Reception<'a> {
                 }
             };
             let end = memchr::memchr(separator, &seen[..length]).map(|at| at + 1);
+            let is_cut_off = end.is_none() && length < CHUNK;
+            if is_cut_off && self.takes_what_is_there() {
+                return Ok(Exit::No);
+            }
             self.take(Some(end.unwrap_or(length) as u64))?;
             if end.is_some() {
                 return Ok(Exit::Done);
             }
         }
+    }
+
+    /// Whether it must not wait, and so takes all that was asked for or nothing.
+    fn takes_what_is_there(&self) -> bool {
+        self.wait.deadline() == Deadline::Now
     }
 
     /// Waits until there are bytes and it is our turn to take some whole;

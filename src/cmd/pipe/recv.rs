@@ -11,7 +11,7 @@ use crate::cmd::context::Context;
 use crate::cmd::options::Waiting;
 use crate::error::{Error, ErrorKind};
 use crate::exit::Exit;
-use crate::object::fifo::{Reader, resize};
+use crate::object::fifo::{Reader, enlarge, resize};
 use crate::size::Size;
 
 const MORE: &str = "\
@@ -26,7 +26,7 @@ Examples:
       Takes 512 bytes, and leaves the rest to the next reader.
 
 Exit status:
-  1    under --try: nothing was there; with -n or --line: the stream ended before
+  1    under --try: less than asked for was there; with -n or --line: the stream ended
   3    there is no such pipe
   6    standard output cannot take the bytes: they stay in the FIFO
   7    the pipe was removed while waiting, or is no FIFO
@@ -41,8 +41,8 @@ See also: fifo(7), pipe(7), ipc-pipe-send(1), ipc-pipe-create(1)";
 /// escaped. Nothing is taken while standard output is known to be bad, and what it does
 /// not accept stays in the FIFO: bytes are moved by splice(2), not read and written.
 ///
-/// With -n and --line exactly that is taken, and several ipc that do so get their part
-/// whole. But a FIFO holds bytes only while somebody has it open: between two calls a
+/// With -n and --line exactly that is taken, under --try all of it or nothing, and several
+/// ipc that do so get their part whole. But a FIFO holds bytes only while somebody has it open: between two calls a
 /// shell keeps it open with exec 3<>PATH, else a writer is told that its reader is gone.
 /// With --json the bytes are in one document, with --follow in one for each line.
 #[derive(Debug, Args)]
@@ -70,6 +70,8 @@ pub(crate) struct Recv {
     follow: bool,
 
     /// Let the FIFO hold SIZE bytes, until nobody has it open: 64K, 1MiB
+    ///
+    /// Without it streams are given 1 MiB, where the system has so much for a pipe.
     #[arg(long, value_name = "SIZE", value_parser = str::parse::<Size>)]
     size: Option<Size>,
 
@@ -90,8 +92,10 @@ impl Recv {
         context.out.stdout().check()?;
         let about = |error: Error| error.or_about(&place);
         let reader = Reader::open(fifo, patience).map_err(about)?;
-        if let Some(size) = self.size {
-            resize(&reader, size.0).map_err(about)?;
+        match self.size {
+            Some(size) => resize(&reader, size.0).map_err(about)?,
+            None if self.is_stream() => enlarge(&reader),
+            None => {}
         }
         let wait = context.wait(deadline, format!("a writer of pipe {place}"));
         let form = match () {
@@ -105,6 +109,11 @@ impl Recv {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Exit::No),
             result => Ok(result.map_err(about)?),
         }
+    }
+
+    /// Whether all is taken that comes, however much that is.
+    fn is_stream(&self) -> bool {
+        matches!(self.amount(), Amount::Whole | Amount::Follow)
     }
 
     fn amount(&self) -> Amount {

@@ -11,7 +11,7 @@ use crate::cmd::context::{Context, bytes};
 use crate::cmd::options::{Source, Waiting};
 use crate::error::{ErrorKind, Result};
 use crate::exit::Exit;
-use crate::object::fifo::{self, Writer, resize};
+use crate::object::fifo::{self, Writer, enlarge, resize};
 use crate::size::Size;
 use crate::wait::Wait;
 
@@ -66,6 +66,8 @@ pub(crate) struct Send {
     null: bool,
 
     /// Let the FIFO hold SIZE bytes, until nobody has it open: 64K, 1MiB
+    ///
+    /// Without it streams are given 1 MiB, where the system has so much for a pipe.
     #[arg(long, value_name = "SIZE", value_parser = str::parse::<Size>)]
     size: Option<Size>,
 
@@ -120,8 +122,10 @@ impl Send {
         source: Option<&fifo::Source>,
         wait: &mut Wait,
     ) -> Result<Option<u64>> {
-        if let Some(size) = self.size {
-            resize(&*writer, size.0)?;
+        match self.size {
+            Some(size) => resize(&*writer, size.0)?,
+            None if source.is_some() => enlarge(&*writer),
+            None => {}
         }
         match (source, self.separator()) {
             (Some(source), Some(separator)) => {

@@ -153,6 +153,13 @@ pub fn resize(pipe: impl std::os::fd::AsFd, size: u64) -> Result<()> {
         })
 }
 
+/// Makes room for bulk bytes, where there is less. A refusal leaves it as it is.
+pub fn enlarge(pipe: impl std::os::fd::AsFd) {
+    if capacity(&pipe).is_ok_and(|now| now < BULK) {
+        let _ = resize(&pipe, BULK);
+    }
+}
+
 fn limits() -> String {
     let of = |file: &str| {
         let path = format!("/proc/sys/fs/{file}");

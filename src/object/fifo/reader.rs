@@ -12,6 +12,7 @@ use super::Fifo;
 use crate::deadline::monotonic_now;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::alarm::Alarm;
+use crate::sys::pipe;
 use crate::wait::{RECHECK, Wait};
 
 /// What there is to do next.
@@ -252,8 +253,16 @@ impl Reader {
         }
     }
 
-    /// Whether somebody has the other end open: nothing else tells a pipe
-    /// without a writer from an empty one, and takes nothing.
+    /// Bytes that are in the FIFO now.
+    ///
+    /// # Errors
+    /// None in practice, ioctl_pipe(2).
+    pub fn waiting(&self) -> Result<u64> {
+        pipe::waiting(&self.end).map_err(Error::os)
+    }
+
+    /// Whether somebody has the other end of this empty FIFO open: nothing
+    /// else tells one without a writer from one whose writer is silent.
     fn has_writer(&self) -> bool {
         let Ok((_seen, copy)) = pipe2(OFlag::O_CLOEXEC) else {
             return true;

@@ -9,9 +9,9 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::{read, write};
 
-use super::{ATOMIC, BULK, Fifo, resize};
+use super::{ATOMIC, BULK, Fifo};
 use crate::buffer::Buffer;
-use crate::deadline::monotonic_now;
+use crate::deadline::{Deadline, monotonic_now};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::alarm::Alarm;
 use crate::wait::{RECHECK, Wait};
@@ -95,8 +95,6 @@ impl Writer {
     /// # Errors
     /// As [`Writer::send`], and when the source cannot be read.
     pub fn send_all(&mut self, source: &Source, wait: &mut Wait) -> Result<()> {
-        // A smaller limit leaves it as it is.
-        let _ = resize(&self.end, BULK);
         if source.is_pipe {
             return self.splice_all(source, wait);
         }
@@ -187,6 +185,12 @@ impl Writer {
             PollFd::new(source.input.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.end.as_fd(), PollFlags::empty()),
         ];
+        // Not to wait is about the reader: an input comes as it comes.
+        let mut patient = Wait::until(Deadline::Never);
+        let wait = match wait.deadline() {
+            Deadline::Now => &mut patient,
+            Deadline::Never | Deadline::At(_) => wait,
+        };
         self.sleep(&mut watched, wait, "timed out: the input gives nothing")
     }
 

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use serde_json::json;
 
-use super::{held, made};
+use super::{held, keeper, made};
 use crate::sandbox::{Sandbox, file};
 
 #[test]
@@ -41,6 +41,37 @@ fn exactly_what_was_asked_for_is_taken() {
         .run()
         .code(1)
         .stdout("");
+}
+
+#[test]
+fn without_waiting_all_of_it_is_taken_or_nothing() {
+    let sb = Sandbox::new();
+    let path = made(&sb, "log");
+    let (both, input) = keeper(&sb, &path);
+    sb.ipc(["pipe", "send", "log", "abc"]).run().ok();
+    for words in [&["--line"][..], &["--null"], &["-n", "4"]] {
+        let recv = [&["pipe", "recv", "log", "--try"], words].concat();
+        sb.ipc(recv).run().code(1).stdout("").stderr("");
+    }
+    sb.ipc(["pipe", "recv", "log", "--try", "-n", "3"])
+        .run()
+        .ok()
+        .stdout("abc");
+    sb.ipc(["pipe", "send", "log", "de\nf"]).run().ok();
+    sb.ipc(["pipe", "recv", "log", "--try", "--line"])
+        .run()
+        .ok()
+        .stdout("de\n");
+    // Whether somebody will go on with it only shows by waiting.
+    let mut options = std::fs::OpenOptions::new();
+    let _reader = options.read(true).open(&path).unwrap();
+    drop(input);
+    let (status, ..) = both.finish();
+    assert!(status.success());
+    sb.ipc(["pipe", "recv", "log", "-t", "30s", "--line"])
+        .run()
+        .ok()
+        .stdout("f");
 }
 
 #[test]
@@ -192,6 +223,14 @@ fn the_size_is_that_of_the_open_pipe() {
         .run()
         .ok();
     assert_eq!(capacity(), 4096);
+    let stream = |words: &[&str]| {
+        let recv = [&["pipe", "recv", "log", "-t", "10ms"], words].concat();
+        sb.ipc(recv).run().code(124);
+        capacity()
+    };
+    assert_eq!(stream(&["--size", "8K"]), 8192);
+    assert_eq!(stream(&["--line"]), 8192);
+    assert_eq!(stream(&[]), 1 << 20);
     drop(both);
     // It was that of the pipe, which is gone; the FIFO has none.
     assert_eq!(capacity(), serde_json::Value::Null);

@@ -94,7 +94,7 @@ fn a_reader_that_does_not_read_is_a_time_out_too() {
     send(&["-t", "50ms", "--size", "64K", "--lines"])
         .code(124)
         .stderr_has("timed out: the reader does not read; 65536 bytes are sent");
-    send(&["--try", "--lines"])
+    send(&["--try", "--size", "64K", "--lines"])
         .code(1)
         .stderr("ipc: pipe send: /log: full; 0 bytes are sent\n");
 }

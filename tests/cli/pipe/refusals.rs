@@ -78,7 +78,7 @@ fn a_missing_one_is_3_and_says_what_to_type() {
                 .code(3)
                 .stdout("")
                 .stderr(&format!(
-                    "ipc: pipe {}: /none: no such pipe (ENOENT)\nhint: ipc pipe create /none\n",
+                    "ipc: pipe {}: /none: no such pipe (ENOENT)\nhint: ipc pipe create NAME\n",
                     words[1]
                 ))
                 .code(3);

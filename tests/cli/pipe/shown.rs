@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{keeper, made, waits_for_a_partner};
 use crate::sandbox::Sandbox;
+use crate::terminal::on_terminal;
 
 #[test]
 fn stat_says_who_has_it_open_at_which_end_and_what_is_in_it() {
@@ -112,6 +113,38 @@ fn a_listing_shows_fifos_and_what_only_looks_like_one() {
     sb.ipc(["pipe", "rm", "--all", "--yes"]).run().ok();
     assert!(super::path(&sb, "c").exists());
     assert!(!a.exists());
+}
+
+#[test]
+fn on_a_terminal_nothing_acts_on_it_and_no_character_is_torn() {
+    let sb = Sandbox::new();
+    let path = made(&sb, "log");
+    let (_both, _input) = keeper(&sb, &path);
+    for words in [&["-n", "16"][..], &["--line"]] {
+        let text = "\u{1b}[31mgr\u{f6}\u{df}e\u{9b}m\n";
+        sb.ipc(["pipe", "send", "log", text]).run().ok();
+        let recv = [&["pipe", "recv", "log", "-t", "30s"], words].concat();
+        let (status, shown) = on_terminal(sb.ipc(recv).into_command());
+        assert!(status.success());
+        let shown = String::from_utf8(shown).unwrap();
+        assert_eq!(shown, "\\x1b[31mgr\u{f6}\u{df}e\\u{9b}m\r\n");
+    }
+}
+
+#[test]
+fn one_who_waits_on_a_terminal_is_told_for_what() {
+    let sb = Sandbox::new();
+    made(&sb, "log");
+    for (words, what) in [
+        (&["pipe", "recv", "log", "-t", "1200ms"][..], "a writer"),
+        (&["pipe", "send", "log", "x", "-t", "1200ms"], "a reader"),
+    ] {
+        let (status, shown) = on_terminal(sb.ipc(words).into_command());
+        assert_eq!(status.code(), Some(124));
+        let shown = String::from_utf8(shown).unwrap();
+        let notice = format!("ipc: waiting for {what} of pipe /{}\r\n", sb.full("log"));
+        assert_eq!(shown.matches(&notice).count(), 1, "{shown}");
+    }
 }
 
 #[test]
