@@ -57,14 +57,17 @@ pub struct Stage {
     pub usage: Usage,
     /// Bytes read and written by all calls of its own process.
     pub transferred: Option<(u64, u64)>,
+    /// Whether it was ended here because another one had failed.
+    pub was_ended: bool,
     started: Duration,
 }
 
 impl Stage {
     /// Whether it ended otherwise than well. One before the last that died for
-    /// want of a reader did what it had to.
+    /// want of a reader did what it had to, and one that was ended could not.
     pub fn has_failed(&self, is_last: bool) -> bool {
         match self.exit {
+            _ if self.was_ended => false,
             Some(Exit::Signal(libc::SIGPIPE)) => is_last,
             Some(exit) => exit.code() != 0,
             None => false,
@@ -174,6 +177,7 @@ impl Pipeline<'_> {
                 let until = match until {
                     Some(until) => until,
                     None => {
+                        running.give_up();
                         running.end(Signal::SIGTERM);
                         *until.insert(monotonic_now().saturating_add(GRACE))
                     }
@@ -256,6 +260,13 @@ impl Running {
         stages
             .into_iter()
             .any(|(index, stage)| stage.has_failed(index == last))
+    }
+
+    /// Notes whom a failure of another one ends.
+    fn give_up(&mut self) {
+        for stage in self.stages.iter_mut().filter(|stage| stage.exit.is_none()) {
+            stage.was_ended = true;
+        }
     }
 
     /// Signals all that run; they are not reaped, so their numbers are theirs.

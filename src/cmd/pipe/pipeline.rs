@@ -44,8 +44,8 @@ pub(super) struct Commands {
 
     /// End the others when one fails: by SIGTERM, and 2 seconds later by SIGKILL
     ///
-    /// With whatever they have started. A command before the last that dies of SIGPIPE has
-    /// not failed.
+    /// With whatever they have started; the exit code is that of the one that failed. A
+    /// command before the last that dies of SIGPIPE has not failed.
     #[arg(long)]
     kill_on_failure: bool,
 
@@ -125,9 +125,16 @@ impl Commands {
     }
 
     fn overall(&self, stages: &[Stage]) -> Exit {
-        let exits = stages
-            .iter()
-            .map(|stage| stage.exit.unwrap_or(Exit::Failed));
+        let of = |stage: &Stage| stage.exit.unwrap_or(Exit::Failed);
+        if stages.iter().any(|stage| stage.was_ended) {
+            // The others ended as they did because of it.
+            let failed = stages
+                .iter()
+                .enumerate()
+                .rfind(|(index, stage)| stage.has_failed(index + 1 == stages.len()));
+            return failed.map_or(Exit::Failed, |(_, stage)| of(stage));
+        }
+        let exits = stages.iter().map(of);
         let last = exits.clone().next_back().unwrap_or(Exit::Failed);
         if !self.pipefail {
             return last;
@@ -170,6 +177,7 @@ impl Report<'_> {
                     "index": index, "command": words, "pid": stage.pid,
                     "code": code, "signal": signal,
                     "failed": stage.has_failed(index + 1 == self.stages.len()),
+                    "ended_by_ipc": stage.was_ended,
                     "seconds": stage.time.as_secs_f64(),
                     "user_seconds": stage.usage.user.as_secs_f64(),
                     "system_seconds": stage.usage.system.as_secs_f64(),
@@ -188,7 +196,8 @@ impl Report<'_> {
         for (index, stage) in self.stages.iter().enumerate() {
             let exit = stage.exit.unwrap_or(Exit::Failed);
             let is_last = index + 1 == self.stages.len();
-            let has_failed = stage.has_failed(is_last) || is_pipefail && exit.code() != 0;
+            let has_failed =
+                stage.has_failed(is_last) || is_pipefail && exit.code() != 0 && !stage.was_ended;
             // Why one did not start has been said.
             if has_failed && stage.pid.is_some() {
                 let name = self.name(index);

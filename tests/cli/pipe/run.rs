@@ -180,7 +180,7 @@ fn the_report_has_every_end() {
     told.code(0);
     let stages = report(&told)["stages"].as_array().unwrap().clone();
     let keys: Vec<&String> = stages[0].as_object().unwrap().keys().collect();
-    let expected = "index command pid code signal failed seconds user_seconds system_seconds \
+    let expected = "index command pid code signal failed ended_by_ipc seconds user_seconds system_seconds \
                     max_rss read written";
     assert_eq!(keys, expected.split(' ').collect::<Vec<_>>());
     let ends: Vec<Value> = stages

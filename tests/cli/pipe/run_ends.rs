@@ -88,17 +88,19 @@ fn when_one_is_killed_the_others_see_it_and_all_is_told() {
 #[test]
 fn the_others_are_ended_when_one_fails_if_that_was_asked_for() {
     let sb = Sandbox::new();
+    // The last one has its trap before the second fails.
+    sb.ipc(["-q", "pipe", "create", "./ready"]).run().ok();
     let commands = [
         "sleep",
         "1000",
         "::",
         "sh",
         "-c",
-        "sleep 1000 & exit 3",
+        "sleep 1000 & read -r x < ready; exit 3",
         "::",
         "sh",
         "-c",
-        "trap '' TERM; sleep 1000 & wait; wait",
+        "trap '' TERM; echo > ready; sleep 1000 & wait; wait",
     ];
     let words = [
         &["--json", "pipe", "run", "--kill-on-failure", "--"],
@@ -107,7 +109,7 @@ fn the_others_are_ended_when_one_fails_if_that_was_asked_for() {
     .concat();
     let run = sb.ipc(words).run();
     // The last one did not mind SIGTERM, and what the second left is gone too.
-    run.killed_by(libc::SIGKILL);
+    run.code(3);
     assert_eq!(below(&sb), Vec::<i32>::new());
     let said = String::from_utf8_lossy(&run.stderr).into_owned();
     let report: serde_json::Value = serde_json::from_str(said.trim()).unwrap();
@@ -125,6 +127,22 @@ fn the_others_are_ended_when_one_fails_if_that_was_asked_for() {
             (None, Some(i64::from(libc::SIGKILL)))
         ]
     );
+    let blamed = |key: &str| {
+        let stages = report["stages"].as_array().unwrap().iter();
+        let blamed: Vec<bool> = stages.map(|stage| stage[key].as_bool().unwrap()).collect();
+        blamed
+    };
+    assert_eq!(blamed("failed"), [false, true, false]);
+    assert_eq!(blamed("ended_by_ipc"), [true, false, true]);
+    let words = ["pipe", "run", "--kill-on-failure", "--pipefail", "--"];
+    sb.ipc(
+        words
+            .iter()
+            .chain(&["sleep", "1000", "::", "./none", "::", "cat"]),
+    )
+    .run()
+    .code(127)
+    .stderr("ipc: pipe run: ./none: command not found\n");
     // Where none fails nothing is ended: not for want of a reader.
     let fine = [
         "pipe",
