@@ -17,7 +17,7 @@ pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 use crate::cmd::context::{Context, ending};
 use crate::cmd::options::Global;
 use crate::cmd::{
-    array, barrier, completions, demo, event, fork_tree, kill, leaf, lock, man, mq, proc,
+    array, barrier, completions, demo, event, fork_tree, kill, leaf, lock, man, mq, pipe, proc,
     reap_zombies, sem, shm, signal, tree, value, wait,
 };
 use crate::exit::Exit;
@@ -108,6 +108,20 @@ enum Noun {
     #[command(subcommand_help_heading = "Verbs")]
     Mq(mq::Verb),
 
+    /// Pipes: FIFOs that separate processes find by name, and pipelines
+    ///
+    /// A FIFO is a pipe with a path: bytes in order, until the last writer closes. It
+    /// holds nothing by itself: what was written and not read is gone when the last
+    /// process closes it. By name it lies in the runtime folder of the user; a word with
+    /// a slash elsewhere than in front is a path.
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        subcommand_value_name = "VERB"
+    )]
+    #[command(subcommand_help_heading = "Verbs")]
+    Pipe(pipe::Verb),
+
     /// Locks: one holder, many readers or counted slots, free when the owner dies
     #[command(
         subcommand,
@@ -178,6 +192,7 @@ impl Noun {
             Noun::Array(verb) => verb.path(),
             Noun::Sem(verb) => verb.path(),
             Noun::Mq(verb) => verb.path(),
+            Noun::Pipe(verb) => verb.path(),
             Noun::Lock(verb) => verb.path(),
             Noun::Event(verb) => verb.path(),
             Noun::Barrier(verb) => verb.path(),
@@ -210,6 +225,7 @@ impl Noun {
             Noun::Array(verb) => verb.run(context),
             Noun::Sem(verb) => verb.run(context),
             Noun::Mq(verb) => verb.run(context),
+            Noun::Pipe(verb) => verb.run(context),
             Noun::Lock(verb) => verb.run(context),
             Noun::Event(verb) => verb.run(context),
             Noun::Barrier(verb) => verb.run(context),
@@ -314,6 +330,7 @@ fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
         "array" => array::leaf(verb, rest).map(|parsed| within(parsed, Noun::Array)),
         "sem" => sem::leaf(verb, rest).map(|parsed| within(parsed, Noun::Sem)),
         "mq" => mq::leaf(verb, rest).map(|parsed| within(parsed, Noun::Mq)),
+        "pipe" => pipe::leaf(verb, rest).map(|parsed| within(parsed, Noun::Pipe)),
         "lock" => lock::leaf(verb, rest).map(|parsed| within(parsed, Noun::Lock)),
         "barrier" => barrier::leaf(verb, rest).map(|parsed| within(parsed, Noun::Barrier)),
         "proc" => proc::leaf(verb, rest).map(|parsed| within(parsed, Noun::Proc)),

@@ -62,6 +62,20 @@ impl Label {
         }
     }
 
+    /// The label of an object that was named by its path, as that was written.
+    pub fn of_path(path: &[u8]) -> Label {
+        match std::str::from_utf8(path) {
+            Ok(text) => Label {
+                name: text.to_owned(),
+                name_bytes: None,
+            },
+            Err(_) => Label {
+                name: escaped(path),
+                name_bytes: Some(path.to_vec()),
+            },
+        }
+    }
+
     /// The bytes of the name, without its slash.
     pub fn bytes(&self) -> &[u8] {
         match &self.name_bytes {

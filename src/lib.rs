@@ -12,9 +12,9 @@
 //! | [`survey`] | which objects there are on this host |
 //! | [`shared`] | values and arrays: what lives inside a mapping and is shared by its contents |
 //! | [`process`] | which process it is, signals, starting commands |
-//! | [`object`] | shared memory, semaphores, message queues |
+//! | [`object`] | shared memory, semaphores, message queues, FIFOs |
 //! | [`backing`], [`runtime`] | files of /dev/shm, and the folder of a user |
-//! | [`accounts`], [`name`], [`size`], [`buffer`], [`deadline`], [`wait`], [`error`], [`exit`], [`escape`], [`facts`], [`payload`] | small types, parsed once at the edge |
+//! | [`accounts`], [`name`], [`place`], [`size`], [`buffer`], [`deadline`], [`wait`], [`error`], [`exit`], [`escape`], [`facts`], [`payload`] | small types, parsed once at the edge |
 //! | [`sys`] | the only unsafe code |
 //!
 //! Linux only; nothing depends on which C library is linked.
@@ -33,6 +33,7 @@ pub mod name;
 pub mod object;
 pub mod output;
 pub mod payload;
+pub mod place;
 pub mod process;
 pub mod runtime;
 pub mod shared;

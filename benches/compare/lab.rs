@@ -11,7 +11,7 @@ use std::time::Instant;
 pub const IPC: &str = env!("CARGO_BIN_EXE_ipc");
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/floors");
-const FLOORS: [&str; 14] = [
+const FLOORS: [&str; 15] = [
     "copy_in",
     "fill",
     "hand_over",
@@ -26,6 +26,7 @@ const FLOORS: [&str; 14] = [
     "sink",
     "source",
     "spawner",
+    "through",
 ];
 
 /// Removes what was made when it is dropped.

@@ -1,7 +1,7 @@
 //! What `ipc` costs beside the least that C can do, and beside other tools.
 //!
 //! `cargo bench --bench compare [SECTION]…`; sections are startup, queue,
-//! memory and processes. Whatever is compared runs in turns within one run, so that the rest of
+//! memory, processes and stream. Whatever is compared runs in turns within one run, so that the rest of
 //! the machine's work hits all alike: only the ratios mean something.
 #![allow(
     missing_docs,
@@ -19,17 +19,19 @@ mod processes;
 mod queue;
 mod report;
 mod startup;
+mod stream;
 
 use lab::Lab;
 use report::Report;
 
 type Section = (&'static str, fn(&Lab, &mut Report));
 
-const SECTIONS: [Section; 4] = [
+const SECTIONS: [Section; 5] = [
     ("startup", startup::measure),
     ("queue", queue::measure),
     ("memory", memory::measure),
     ("processes", processes::measure),
+    ("stream", stream::measure),
 ];
 
 fn main() {
@@ -44,7 +46,7 @@ fn main() {
         let is_known = SECTIONS.iter().any(|(name, _)| name == word);
         assert!(
             is_known,
-            "no section {word}: startup, queue, memory, processes"
+            "no section {word}: startup, queue, memory, processes, stream"
         );
     }
     let lab = Lab::new();

@@ -6,7 +6,14 @@ use crate::cmd::wait;
 use crate::exit::Exit;
 
 /// Verbs that run a command: their own failures, misuse included, are 125.
-pub(super) const VERBS: [&str; 4] = ["lock run", "sem run", "reap-zombies run", "proc join"];
+pub(super) const VERBS: [&str; 6] = [
+    "lock run",
+    "sem run",
+    "pipe run",
+    "pipe duplex",
+    "reap-zombies run",
+    "proc join",
+];
 
 /// Commands that do so where `--` and a command follow.
 const WITH_COMMAND: [&str; 1] = ["fork-tree"];

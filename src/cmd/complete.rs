@@ -14,6 +14,7 @@ use crate::escape::escaped;
 use crate::facts::{Described, Label};
 use crate::name::{Name, Scope};
 use crate::output::table::{Column, known};
+use crate::place::is_path;
 use crate::process::identity::{Table, command_of, is_own};
 use crate::process::signal::Signal;
 use crate::survey::scan;
@@ -39,13 +40,28 @@ pub(crate) fn columns<K: Kind>() -> ArgValueCandidates {
     })
 }
 
+/// Completes names like `names`, and paths where a slash shows that one is meant.
+pub(crate) fn names_or_paths<K: Kind>() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        if is_path(typed) {
+            return PathCompleter::any().complete(typed);
+        }
+        let found = K::list(&scope()).unwrap_or_default();
+        candidates(
+            typed,
+            found.iter().map(|info| (info.label(), K::describe(info))),
+        )
+    })
+}
+
 /// Completes a command and its arguments: programs first, then files.
 pub(crate) fn commands() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
         let words: Vec<_> = std::env::args_os().collect();
         // The scripts hand over the line up to the word that is completed.
         let before = words.iter().rev().nth(1);
-        let is_first = before.is_some_and(|word| word == "--" || word == "--exec");
+        let is_first =
+            before.is_some_and(|word| ["--", "--exec", "::"].iter().any(|first| word == first));
         let mut found = PathCompleter::any().complete(typed);
         if is_first && !typed.is_empty() && !typed.as_bytes().contains(&b'/') {
             found.extend(programs(typed));

@@ -10,6 +10,7 @@ use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::name::{Name, Scope};
 use crate::output::{self, Output};
+use crate::place::Place;
 use crate::process::spawn::Spawn;
 use crate::shared::lock::Lock;
 use crate::sys::{fault, startup};
@@ -53,6 +54,16 @@ impl Context {
     /// The name of an object to look at or remove: whatever the kernel has.
     pub(crate) fn foreign_name(&self, raw: &OsStr) -> Result<Name> {
         Name::foreign(&self.scope.qualify(raw))
+    }
+
+    /// The place of an object to work with, which may be a path.
+    pub(crate) fn place(&self, raw: &OsStr) -> Result<Place> {
+        Place::parse(raw, &self.scope)
+    }
+
+    /// The place of an object to look at or remove.
+    pub(crate) fn foreign_place(&self, raw: &OsStr) -> Result<Place> {
+        Place::foreign(raw, &self.scope)
     }
 
     /// Does the same to several objects: tries all, reports each failure. It

@@ -1,9 +1,12 @@
 //! What `ls`, `stat`, `rm` and completion need to know of a kind of object.
 
+use std::ffi::OsStr;
+
 use serde::Serialize;
 
+use super::context::Context;
 use crate::error::Result;
-use crate::facts::Described;
+use crate::facts::{Described, Label};
 use crate::name::{Name, Scope};
 use crate::output::table::Column;
 
@@ -23,6 +26,22 @@ pub(crate) trait Kind {
 
     /// Removes one object.
     fn unlink(name: &Name) -> Result<()>;
+
+    /// Looks at the object that a word stands for: a name, unless a kind has
+    /// paths too.
+    fn find(context: &Context, raw: &OsStr) -> Result<Self::Info> {
+        let name = context.foreign_name(raw)?;
+        let mut info = Self::look(&name)?;
+        *info.label_mut() = Label::new(context.inner(&name));
+        Ok(info)
+    }
+
+    /// Removes the object that a word stands for, and says how it was called.
+    fn remove(context: &Context, raw: &OsStr) -> Result<Label> {
+        let name = context.foreign_name(raw)?;
+        Self::unlink(&name)?;
+        Ok(Label::new(context.inner(&name)))
+    }
 
     /// Whether it is known to be of this kind: only then a pattern removes it.
     fn is_certain(_info: &Self::Info) -> bool {

@@ -13,7 +13,7 @@ use super::kind::Kind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::exit::Exit;
-use crate::facts::{Described, Label};
+use crate::facts::Described;
 use crate::output::table::{Column, Layout, chosen};
 
 /// What to list, and how.
@@ -86,10 +86,7 @@ impl StatArgs {
     ) -> anyhow::Result<Exit> {
         let mut found = Vec::new();
         let ending = context.each(names, |context, raw| {
-            let name = context.foreign_name(raw)?;
-            let mut info = K::look(&name)?;
-            *info.label_mut() = Label::new(context.inner(&name));
-            found.push(document(&info));
+            found.push(document(&K::find(context, raw)?));
             Ok(())
         });
         if context.out.is_json() {

@@ -22,6 +22,7 @@ pub(crate) mod lock;
 pub(crate) mod man;
 pub(crate) mod mq;
 pub(crate) mod options;
+pub(crate) mod pipe;
 pub(crate) mod proc;
 pub(crate) mod reap_zombies;
 pub(crate) mod removal;

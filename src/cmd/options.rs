@@ -3,10 +3,10 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Cursor, Read, Stdin, stdin};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -170,7 +170,7 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Outcome::Created => "created",
             Outcome::Opened => "opened",
@@ -269,6 +269,18 @@ impl Source {
         found.is_some_and(|found| (found.dev(), found.ino()) == (device, inode))
     }
 
+    /// The descriptor of what was named, for who waits for it as well.
+    pub(crate) fn descriptor(&self) -> Result<OwnedFd> {
+        match &self.file {
+            Some(path) if path.as_os_str() != "-" => checked_file(path).map(OwnedFd::from),
+            _ => {
+                require_standard_input()?;
+                let input = stdin().as_fd().try_clone_to_owned();
+                input.map_err(|refusal| Error::os(refusal).about("standard input"))
+            }
+        }
+    }
+
     /// Whether the bytes come from elsewhere than the command line.
     pub(crate) fn is_stream(&self, arguments: &[OsString]) -> bool {
         self.file.is_some() || reads_stdin(arguments)
@@ -276,10 +288,14 @@ impl Source {
 }
 
 /// Opens a file for reading; `-` is standard input.
-pub(crate) fn open_file(path: &PathBuf) -> Result<Box<dyn Read>> {
+pub(crate) fn open_file(path: &Path) -> Result<Box<dyn Read>> {
     if path.as_os_str() == "-" {
         return standard_input();
     }
+    Ok(Box::new(checked_file(path)?))
+}
+
+fn checked_file(path: &Path) -> Result<File> {
     let refused = |refusal| {
         let shown = escaped(path.as_os_str().as_bytes());
         let error = Error::os(refusal).about(format!("input file {shown}"));
@@ -294,7 +310,7 @@ pub(crate) fn open_file(path: &PathBuf) -> Result<Box<dyn Read>> {
     if file.metadata().map_err(refused)?.is_dir() {
         return Err(refused(std::io::Error::from_raw_os_error(libc::EISDIR)));
     }
-    Ok(Box::new(file))
+    Ok(file)
 }
 
 fn reads_stdin(arguments: &[OsString]) -> bool {
@@ -302,11 +318,16 @@ fn reads_stdin(arguments: &[OsString]) -> bool {
 }
 
 fn standard_input() -> Result<Box<dyn Read>> {
+    require_standard_input()?;
+    Ok(Box::new(StandardInput(stdin())))
+}
+
+fn require_standard_input() -> Result<()> {
     if startup::was_closed(0) {
         let closed = Error::new(ErrorKind::Limit, "is closed").about("standard input");
         return Err(closed.hint("connect it: < FILE, or a pipe; or name a FILE instead of -"));
     }
-    Ok(Box::new(StandardInput(stdin())))
+    Ok(())
 }
 
 /// Standard input that waits for bytes, even where another program that has

@@ -79,10 +79,8 @@ impl RemoveArgs {
 
 fn remove<K: Kind>(context: &mut Context, names: &[OsString]) -> Exit {
     context.each(names, |context, raw| {
-        let name = context.foreign_name(raw)?;
-        K::unlink(&name)?;
+        let label = K::remove(context, raw)?;
         if context.out.is_json() {
-            let label = Label::new(context.inner(&name));
             context
                 .out
                 .json(&json!({ "name": label.name, "removed": true }))?;

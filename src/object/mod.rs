@@ -1,5 +1,6 @@
-//! Kernel objects that any program can share: memory, semaphores, queues.
+//! Kernel objects that any program can share: memory, semaphores, queues, FIFOs.
 
+pub mod fifo;
 pub mod mq;
 pub mod sem;
 pub mod shm;

@@ -15,6 +15,7 @@ use crate::escape::escaped_text;
 
 pub mod branches;
 pub mod payload;
+pub mod pour;
 mod stdout;
 pub mod table;
 

@@ -220,7 +220,7 @@ fn wait_for_room() -> std::result::Result<(), Errno> {
     poll(&mut entry, PollTimeout::NONE).map(drop)
 }
 
-fn require_open() -> Result<()> {
+pub(super) fn require_open() -> Result<()> {
     if startup::was_closed(1) {
         Err(undelivered(Errno::EBADF))
     } else {
@@ -228,7 +228,7 @@ fn require_open() -> Result<()> {
     }
 }
 
-fn undelivered(errno: Errno) -> Error {
+pub(super) fn undelivered(errno: Errno) -> Error {
     let error = Error::os(errno).about("standard output");
     if errno == Errno::EPIPE {
         return error.saying("its reader is gone");

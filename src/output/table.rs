@@ -171,11 +171,15 @@ impl Looks {
     }
 }
 
-/// A name of a listing that has it as bytes, without its slash.
+/// A name of a listing that has it as bytes, without its slash; a path as it is.
 fn with_slash(bytes: &Value) -> Vec<u8> {
     let bytes = bytes.as_array().into_iter().flatten();
     let bytes = bytes.filter_map(|byte| u8::try_from(byte.as_u64()?).ok());
-    std::iter::once(b'/').chain(bytes).collect()
+    let bytes: Vec<u8> = bytes.collect();
+    if bytes.contains(&b'/') {
+        return bytes;
+    }
+    [b"/", bytes.as_slice()].concat()
 }
 
 /// All columns of a kind: the usual ones, and those that are shown when asked for.

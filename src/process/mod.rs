@@ -7,6 +7,7 @@ pub mod fork_tree;
 pub mod identity;
 pub mod init;
 pub mod mailbox;
+pub mod pipeline;
 pub mod reaper;
 pub mod selection;
 pub mod signal;

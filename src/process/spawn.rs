@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
@@ -14,7 +14,7 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{SigSet, Signal, kill, raise};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 use nix::unistd::{AccessFlags, Pid, access};
 
 use super::blocked::Blocked;
@@ -153,7 +153,7 @@ impl<'a> Spawn<'a> {
         }
     }
 
-    fn command(&self, mask: SigSet, redirected: &'static [i32]) -> Command {
+    pub(super) fn command(&self, mask: SigSet, redirected: &'static [i32]) -> Command {
         let (program, arguments) = self
             .command
             .split_first()
@@ -174,7 +174,7 @@ impl<'a> Spawn<'a> {
     }
 
     /// What a failed start means: a missing command is an exit code, as in a shell.
-    fn failed(&self, refusal: std::io::Error) -> Result<Exit> {
+    pub(super) fn failed(&self, refusal: std::io::Error) -> Result<Exit> {
         match Error::os(refusal) {
             error if error.kind() == ErrorKind::Missing => Ok(Exit::CommandNotFound),
             error if is_about_the_command(&error) => Ok(Exit::CannotExecute),
@@ -286,13 +286,14 @@ pub(crate) fn in_memory(bytes: &[u8]) -> Result<File> {
 }
 
 /// The ending signals and SIGCHLD, read instead of delivered.
-struct Watched {
+#[derive(Debug)]
+pub(super) struct Watched {
     signals: SignalFd,
     former: SigSet,
 }
 
 impl Watched {
-    fn new() -> Result<Watched> {
+    pub(super) fn new() -> Result<Watched> {
         let mut set = SigSet::from_iter(ENDING);
         set.add(Signal::SIGCHLD);
         let former = SigSet::thread_get_mask().map_err(Error::os)?;
@@ -300,6 +301,11 @@ impl Watched {
         see_children_end();
         let signals = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC).map_err(Error::os)?;
         Ok(Watched { signals, former })
+    }
+
+    /// Takes the next one that came; waits for it.
+    pub(super) fn read(&self) -> Option<siginfo> {
+        self.signals.read_signal().ok().flatten()
     }
 
     /// Waits for the child; passes on what was meant for this process alone.
@@ -333,7 +339,7 @@ impl Watched {
 
     /// Waits for the next signal; says how it was sent.
     fn next(&self) -> Option<(Signal, i32)> {
-        let info = self.signals.read_signal().ok().flatten()?;
+        let info = self.read()?;
         let signal = Signal::try_from(info.ssi_signo.cast_signed()).ok()?;
         Some((signal, info.ssi_code))
     }
@@ -341,6 +347,13 @@ impl Watched {
     fn has_more(&self) -> bool {
         let mut entry = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
         poll(&mut entry, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+    }
+}
+
+/// Readable when one has come.
+impl AsFd for Watched {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.signals.as_fd()
     }
 }
 

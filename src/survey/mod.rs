@@ -2,6 +2,7 @@
 
 pub mod conditions;
 pub mod holdings;
+pub mod pipes;
 pub mod scan;
 pub mod traces;
 pub mod users;

@@ -164,7 +164,7 @@ fn shm_files() -> Result<Vec<Vec<u8>>> {
 }
 
 /// The entries of a folder, sorted.
-fn file_names(folder: &Path) -> Result<Vec<Vec<u8>>> {
+pub(super) fn file_names(folder: &Path) -> Result<Vec<Vec<u8>>> {
     let about = |refusal| Error::os(refusal).about(folder.display());
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(about)? {

@@ -5,6 +5,7 @@
 //! reason why each unsafe operation is sound.
 #![expect(unsafe_code, reason = "this folder is the fence around it")]
 
+pub mod alarm;
 pub mod descriptors;
 pub mod exec;
 pub mod fault;
@@ -14,6 +15,7 @@ pub mod mapping;
 pub mod mount;
 pub mod mq;
 pub mod pidfd;
+pub mod pipe;
 pub mod ptrace;
 pub mod queue;
 pub mod signal;

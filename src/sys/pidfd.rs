@@ -17,6 +17,20 @@ pub fn open(pid: i32) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// A copy of a descriptor of the process that was opened, pidfd_getfd(2). It is
+/// the same open file, so nobody notices.
+///
+/// # Errors
+/// EBADF when the process has no such descriptor, EPERM without the right to
+/// trace it, ESRCH when it is gone.
+pub fn copy_of(process: BorrowedFd<'_>, number: RawFd) -> Result<OwnedFd, Errno> {
+    // SAFETY: takes three integers.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), number, 0) };
+    let fd = Errno::result(fd)? as RawFd;
+    // SAFETY: the system call just made this descriptor; nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
 /// Sends a signal to exactly the process that was opened.
 ///
 /// # Errors

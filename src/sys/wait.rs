@@ -1,5 +1,7 @@
 //! Ends of children, with real-time signals, which nix has no names for.
 
+use std::time::Duration;
+
 use nix::errno::Errno;
 
 /// How a process ended.
@@ -68,6 +70,57 @@ pub fn reap_waiting(which: Which) -> Result<Option<(i32, Ending)>, Errno> {
 /// As [`reap_waiting`].
 pub fn wait_leaving(which: Which) -> Result<Option<(i32, Ending)>, Errno> {
     wait(which, libc::WEXITED | libc::WNOWAIT)
+}
+
+/// Whether a child has ended; it stays a zombie. Never waits.
+///
+/// # Errors
+/// ECHILD when there is no such child.
+pub fn wait_leaving_now(which: Which) -> Result<bool, Errno> {
+    let found = wait(which, libc::WEXITED | libc::WNOWAIT | libc::WNOHANG)?;
+    Ok(found.is_some())
+}
+
+/// What a process used, with its children that it waited for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Processor time in its own code.
+    pub user: Duration,
+    /// Processor time in the kernel for it.
+    pub system: Duration,
+    /// Most memory that it, or the one before its exec, had in RAM at a time, in bytes.
+    pub max_rss: u64,
+}
+
+/// Takes the end of a child that has ended, and what it used, wait4(2).
+///
+/// # Errors
+/// ECHILD when there is no such child.
+pub fn reap_with_usage(pid: i32) -> Result<Option<(Ending, Usage)>, Errno> {
+    let mut status: libc::c_int = 0;
+    // SAFETY: all zeros is a valid value of this plain C struct.
+    let mut used: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: both places are writable, of the right type, and outlive the call.
+    let found = unsafe { libc::wait4(pid, &raw mut status, libc::WNOHANG, &raw mut used) };
+    if Errno::result(found)? == 0 {
+        return Ok(None);
+    }
+    let ending = if libc::WIFSIGNALED(status) {
+        Ending::Signal(libc::WTERMSIG(status))
+    } else {
+        Ending::Code(libc::WEXITSTATUS(status))
+    };
+    let usage = Usage {
+        user: span(used.ru_utime),
+        system: span(used.ru_stime),
+        max_rss: u64::try_from(used.ru_maxrss).unwrap_or(0) * 1024,
+    };
+    Ok(Some((ending, usage)))
+}
+
+fn span(time: libc::timeval) -> Duration {
+    let seconds = Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or(0));
+    seconds + Duration::from_micros(u64::try_from(time.tv_usec).unwrap_or(0))
 }
 
 fn wait(which: Which, flags: i32) -> Result<Option<(i32, Ending)>, Errno> {

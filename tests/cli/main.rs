@@ -47,6 +47,7 @@ mod npyz;
 mod numpy;
 mod once;
 mod output;
+mod pipe;
 mod proc;
 mod proc_ties;
 mod python;

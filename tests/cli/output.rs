@@ -5,7 +5,7 @@ use std::process::Stdio;
 use crate::sandbox::{Sandbox, is_root};
 
 /// Every command that prints, on what `furnished` makes.
-const PRINTING: [&[&str]; 28] = [
+const PRINTING: [&[&str]; 31] = [
     &["--help"],
     &["-h"],
     &["--version"],
@@ -41,6 +41,9 @@ const PRINTING: [&[&str]; 28] = [
     &["sem", "value", "s"],
     &["mq", "stat", "q"],
     &["mq", "recv", "q"],
+    &["pipe", "ls"],
+    &["--json", "pipe", "stat", "p"],
+    &["--json", "pipe", "create", "p", "--if-exists", "open"],
     &["man", "--list"],
     &["--json", "sem", "ls"],
 ];
@@ -54,6 +57,7 @@ fn furnished() -> Sandbox {
         .run()
         .ok();
     sb.ipc(["-q", "sem", "create", "s", "3"]).run().ok();
+    sb.ipc(["-q", "pipe", "create", "p"]).run().ok();
     sb.queue("q");
     sb.ipc(["mq", "send", "q", "message"]).run().ok();
     sb

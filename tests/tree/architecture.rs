@@ -16,7 +16,7 @@ const LAYERS: [&[&str]; 8] = [
     &["object"],
     &[
         "accounts", "backing", "buffer", "deadline", "error", "escape", "exit", "facts", "name",
-        "payload", "runtime", "size", "wait",
+        "payload", "place", "runtime", "size", "wait",
     ],
     &["sys"],
 ];

@@ -15,6 +15,7 @@ use crate::sys::signal::StopFlag;
 mod account;
 mod buffer;
 mod careless;
+mod chat;
 mod felled;
 mod heir;
 mod limit;
@@ -50,7 +51,7 @@ pub(crate) struct Demo {}
 /// A title, and what happens; it fails when the outcome is not as it must be.
 type Scene = (&'static str, fn(&mut Stage<'_>) -> anyhow::Result<()>);
 
-const SCENES: [Scene; 10] = [
+const SCENES: [Scene; 11] = [
     (
         "One producer and three consumers share a queue of four messages",
         buffer::play,
@@ -79,6 +80,7 @@ const SCENES: [Scene; 10] = [
         "A lock whose owner is killed goes to the one who waits",
         heir::play,
     ),
+    ("Two shells chat over a duplex pipe", chat::play),
     (
         "A tree of processes is shown, and ended to the last of them",
         felled::play,

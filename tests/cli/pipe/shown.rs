@@ -1,0 +1,165 @@
+//! What listings and `stat` show.
+
+use serde_json::json;
+
+use super::{keeper, made, waits_for_a_partner};
+use crate::sandbox::Sandbox;
+use crate::terminal::on_terminal;
+
+#[test]
+fn stat_says_who_has_it_open_at_which_end_and_what_is_in_it() {
+    let sb = Sandbox::new();
+    let path = made(&sb, "log");
+    let object = || {
+        let shown = sb.ipc(["--json", "pipe", "stat", "log"]).run();
+        shown.ok();
+        shown.json()["objects"][0].clone()
+    };
+    let keys = |object: &serde_json::Value| {
+        let keys = object.as_object().unwrap().keys();
+        keys.cloned().collect::<Vec<_>>().join(" ")
+    };
+    let idle = object();
+    assert_eq!(
+        keys(&idle),
+        "kind name path status readers writers waiting capacity mode uid gid device inode modified"
+    );
+    assert_eq!(idle["readers"], json!([]));
+    assert_eq!(
+        (&idle["waiting"], &idle["capacity"]),
+        (&json!(0), &json!(null))
+    );
+    assert_eq!(idle["path"], path.to_str().unwrap());
+
+    let recv = sb.ipc(["pipe", "recv", "log", "-t", "30s"]).start();
+    recv.blocked();
+    let shown = object();
+    assert_eq!(shown["readers"][0]["pid"], recv.pid());
+    let command = shown["readers"][0]["command"].as_str().unwrap();
+    assert!(command.ends_with("pipe recv log -t 30s"), "{command}");
+    assert_eq!(shown["writers"], json!([]));
+
+    let (send, input) = sb.ipc(["pipe", "send", "log"]).start_with_input();
+    send.blocked();
+    assert_eq!(object()["writers"][0]["pid"], send.pid());
+    recv.signal(libc::SIGSTOP);
+    drop(input);
+    let _ = send.finish();
+    let (both, _input) = keeper(&sb, &path);
+    sb.ipc(["pipe", "send", "log", "12345"]).run().ok();
+    let shown = object();
+    assert_eq!(shown["waiting"], 5);
+    assert_eq!(shown["capacity"], 1 << 20);
+    assert_eq!(shown["readers"].as_array().unwrap().len(), 2);
+    assert_eq!(shown["writers"][0]["pid"], both.pid());
+    assert_eq!(keys(&shown), keys(&idle));
+    drop(both);
+    recv.signal(libc::SIGCONT);
+    let (_, printed, _) = recv.finish();
+    assert_eq!(printed, "12345");
+}
+
+#[test]
+fn looking_wakes_nobody() {
+    let sb = Sandbox::new();
+    let path = made(&sb, "log");
+    let quoted = format!("'{}'", path.display());
+    let writer = sb.sh(&format!("echo hello > {quoted}")).start();
+    waits_for_a_partner(&writer);
+    for words in [&["pipe", "stat", "log"][..], &["pipe", "ls"]] {
+        sb.ipc(words).run().ok();
+        waits_for_a_partner(&writer);
+    }
+    sb.program("cat", [&path]).run().ok().stdout("hello\n");
+    let (status, ..) = writer.finish();
+    assert!(status.success());
+    let reader = sb.program("cat", [&path]).start();
+    waits_for_a_partner(&reader);
+    sb.ipc(["pipe", "stat", "log"]).run().ok();
+    waits_for_a_partner(&reader);
+    sb.ipc(["pipe", "send", "log", "x"]).run().ok();
+    let (_, printed, _) = reader.finish();
+    assert_eq!(printed, "x");
+}
+
+#[test]
+fn a_listing_shows_fifos_and_what_only_looks_like_one() {
+    let sb = Sandbox::new();
+    sb.ipc(["--json", "pipe", "ls"])
+        .run()
+        .ok()
+        .stdout("{\"objects\":[]}\n");
+    let a = made(&sb, "a");
+    made(&sb, "b");
+    std::fs::write(super::path(&sb, "c"), "").unwrap();
+    let (_both, _input) = keeper(&sb, &a);
+    let columns = [
+        "pipe",
+        "ls",
+        "--columns",
+        "name,readers,writers,waiting,status",
+    ];
+    sb.ipc(columns).run().ok().stdout(
+        "NAME  READERS  WRITERS  WAITING  STATUS\n\
+         /a          1        1        0  ok\n\
+         /b          0        0        0  ok\n\
+         /c          0        0        -  file\n",
+    );
+    sb.ipc(["pipe", "ls", "b", "--no-headings", "--columns", "name"])
+        .run()
+        .ok()
+        .stdout("/b\n");
+    // Only what is one is removed by a pattern.
+    sb.ipc(["pipe", "rm", "--all", "--yes"]).run().ok();
+    assert!(super::path(&sb, "c").exists());
+    assert!(!a.exists());
+}
+
+#[test]
+fn on_a_terminal_nothing_acts_on_it_and_no_character_is_torn() {
+    let sb = Sandbox::new();
+    let path = made(&sb, "log");
+    let (_both, _input) = keeper(&sb, &path);
+    for words in [&["-n", "16"][..], &["--line"]] {
+        let text = "\u{1b}[31mgr\u{f6}\u{df}e\u{9b}m\n";
+        sb.ipc(["pipe", "send", "log", text]).run().ok();
+        let recv = [&["pipe", "recv", "log", "-t", "30s"], words].concat();
+        let (status, shown) = on_terminal(sb.ipc(recv).into_command());
+        assert!(status.success());
+        let shown = String::from_utf8(shown).unwrap();
+        assert_eq!(shown, "\\x1b[31mgr\u{f6}\u{df}e\\u{9b}m\r\n");
+    }
+}
+
+#[test]
+fn one_who_waits_on_a_terminal_is_told_for_what() {
+    let sb = Sandbox::new();
+    made(&sb, "log");
+    for (words, what) in [
+        (&["pipe", "recv", "log", "-t", "1200ms"][..], "a writer"),
+        (&["pipe", "send", "log", "x", "-t", "1200ms"], "a reader"),
+    ] {
+        let (status, shown) = on_terminal(sb.ipc(words).into_command());
+        assert_eq!(status.code(), Some(124));
+        let shown = String::from_utf8(shown).unwrap();
+        let notice = format!("ipc: waiting for {what} of pipe /{}\r\n", sb.full("log"));
+        assert_eq!(shown.matches(&notice).count(), 1, "{shown}");
+    }
+}
+
+#[test]
+fn live_names_and_paths_are_completed() {
+    let sb = Sandbox::new();
+    made(&sb, "logbook");
+    sb.ipc(["-q", "pipe", "create", "./local"]).run().ok();
+    let complete = |word: &str| {
+        let answer = sb
+            .ipc(["--", "ipc", "pipe", "send", word])
+            .env("_CLAP_IPC_COMPLETE", "fish")
+            .env(ipc::cli::COMPLETION_VARIABLE, "fish")
+            .run();
+        String::from_utf8_lossy(&answer.stdout).into_owned()
+    };
+    assert!(complete("log").contains("logbook\t0 readers, 0 writers"));
+    assert!(complete("./lo").contains("./local"));
+}
