@@ -25,6 +25,12 @@ impl Accounts {
             .cloned()
             .unwrap_or_else(|| uid.to_string())
     }
+
+    /// The number of a user given by name.
+    pub fn uid(&self, name: &str) -> Option<u32> {
+        let mut found = self.names.iter().filter(|(_, known)| *known == name);
+        found.next().map(|(uid, _)| *uid)
+    }
 }
 
 const PASSWD: &str = "/etc/passwd";
@@ -50,6 +56,9 @@ mod tests {
             parse("root:x:0:0::/root:/bin/sh\ntoor:x:0:0::/:/bin/sh\nbad line\nweb:x:33:33::/:\n");
         assert_eq!(names[&0], "root");
         assert_eq!(names[&33], "web");
-        assert_eq!(Accounts { names }.user(4711), "4711");
+        let accounts = Accounts { names };
+        assert_eq!(accounts.user(4711), "4711");
+        assert_eq!(accounts.uid("web"), Some(33));
+        assert_eq!(accounts.uid("nobody else"), None);
     }
 }

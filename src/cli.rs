@@ -12,10 +12,10 @@ pub use crate::cmd::completions::VARIABLE as COMPLETION_VARIABLE;
 use crate::cmd::context::{Context, ending};
 use crate::cmd::options::Global;
 use crate::cmd::{
-    array, barrier, completions, demo, event, fork_tree, leaf, lock, man, mq, sem, shm, value,
+    array, barrier, completions, demo, event, fork_tree, leaf, lock, man, mq, sem, shm, sock, value,
 };
 use crate::escape::{escaped, escaped_text};
-use crate::exit::{Exit, TABLE};
+use crate::exit::Exit;
 use crate::name::Scope;
 use crate::output::{Color, Output, tell};
 use crate::sys::signal;
@@ -26,7 +26,7 @@ use crate::sys::signal;
 /// program can sit on the other side. Every verb takes --json, every blocking verb
 /// a --timeout, and every failure has its own exit code.
 #[derive(Debug, Parser)]
-#[command(name = "ipc", version, propagate_version = true, after_long_help = more())]
+#[command(name = "ipc", version, propagate_version = true, after_long_help = closing::more())]
 #[command(arg_required_else_help = true, subcommand_required = true)]
 struct Cli {
     #[command(flatten)]
@@ -129,6 +129,15 @@ enum Noun {
     #[command(subcommand_help_heading = "Verbs")]
     Barrier(barrier::Verb),
 
+    /// Sockets: conversations, servers, and descriptors handed over
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        subcommand_value_name = "VERB"
+    )]
+    #[command(subcommand_help_heading = "Verbs")]
+    Sock(sock::Verb),
+
     ForkTree(fork_tree::ForkTree),
 
     Demo(demo::Demo),
@@ -149,6 +158,7 @@ impl Noun {
             Noun::Lock(verb) => verb.path(),
             Noun::Event(verb) => verb.path(),
             Noun::Barrier(verb) => verb.path(),
+            Noun::Sock(verb) => verb.path(),
             Noun::ForkTree(_) => "fork-tree",
             Noun::Demo(_) => "demo",
             Noun::Man(_) => "man",
@@ -160,6 +170,7 @@ impl Noun {
     fn is_run_like(&self) -> bool {
         match self {
             Noun::ForkTree(fork_tree) => fork_tree.is_run_like(),
+            Noun::Sock(verb) => verb.is_run_like(),
             _ => RUN_LIKE.contains(&self.path()),
         }
     }
@@ -174,6 +185,7 @@ impl Noun {
             Noun::Lock(verb) => verb.run(context),
             Noun::Event(verb) => verb.run(context),
             Noun::Barrier(verb) => verb.run(context),
+            Noun::Sock(verb) => verb.run(context),
             Noun::ForkTree(fork_tree) => fork_tree.run(context),
             Noun::Demo(demo) => demo.run(context),
             Noun::Man(man) => man.run(context, &command()),
@@ -242,6 +254,9 @@ const RUN_LIKE: [&str; 2] = ["lock run", "sem run"];
 /// Commands that do so where `--` and a command follow.
 const RUN_LIKE_WITH_COMMAND: [&str; 1] = ["fork-tree"];
 
+/// Verbs that do so with --exec.
+const RUN_LIKE_WITH_EXEC: [&str; 2] = ["sock recv-fd", "sock fetch"];
+
 /// Whether a command line that could not be parsed was meant for such a verb.
 fn names_run_like(words: &[OsString]) -> bool {
     let ours: Vec<&OsString> = words.iter().take_while(|word| *word != "--").collect();
@@ -250,8 +265,10 @@ fn names_run_like(words: &[OsString]) -> bool {
     if has_command && ours.iter().any(|word| runs(word)) {
         return true;
     }
+    let has_exec = words.iter().any(|word| word == "--exec");
+    let with_exec = RUN_LIKE_WITH_EXEC.iter().filter(|_| has_exec);
     ours.windows(2).any(|pair| {
-        RUN_LIKE.iter().any(|path| {
+        RUN_LIKE.iter().chain(with_exec.clone()).any(|path| {
             path.split_once(' ')
                 .is_some_and(|(noun, verb)| pair[0] == noun && pair[1] == verb)
         })
@@ -287,6 +304,7 @@ fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
         "mq" => mq::leaf(verb, rest).map(|parsed| within(parsed, Noun::Mq)),
         "lock" => lock::leaf(verb, rest).map(|parsed| within(parsed, Noun::Lock)),
         "barrier" => barrier::leaf(verb, rest).map(|parsed| within(parsed, Noun::Barrier)),
+        "sock" => sock::leaf(verb, rest).map(|parsed| within(parsed, Noun::Sock)),
         "event" => event::leaf(verb, rest).map(|parsed| within(parsed, Noun::Event)),
         _ => None,
     }
@@ -368,30 +386,6 @@ fn color(words: &[OsString]) -> Color {
     }
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  ipc mq create jobs && ipc mq send jobs 'build main'
-      Makes a queue and sends a message.
-  job=$(ipc mq recv jobs --timeout 10s) || exit
-      Takes it in another shell, or gives up.
-  ipc sem acquire printer --create && { lpr page; ipc sem release printer; }
-      Prints alone.
-  date | ipc shm write now --create --truncate; ipc shm read now
-      Keeps a line in shared memory and reads it.
-  ipc man mq send
-      Shows the manual of a command.
-
-";
-
-/// The end of `ipc --help`: examples, and the exit codes from the one table.
-fn more() -> String {
-    let mut text = format!("{EXAMPLES}Exit status:\n");
-    for (code, meaning) in TABLE {
-        text.push_str(&format!("  {code:<9}{meaning}\n"));
-    }
-    text.push_str("\nSee also: ipc(7)");
-    text
-}
-
+mod closing;
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use std::time::Instant;
 pub const IPC: &str = env!("CARGO_BIN_EXE_ipc");
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/floors");
-const FLOORS: [&str; 13] = [
+const FLOORS: [&str; 15] = [
     "copy_in",
     "fill",
     "hand_over",
@@ -23,6 +23,8 @@ const FLOORS: [&str; 13] = [
     "shm_read",
     "shm_write",
     "sink",
+    "sock_recv",
+    "sock_send",
     "source",
     "spawner",
 ];

@@ -1,7 +1,7 @@
 //! What `ipc` costs beside the least that C can do, and beside other tools.
 //!
-//! `cargo bench --bench compare [SECTION]…`; sections are startup, queue and
-//! memory. Whatever is compared runs in turns within one run, so that the rest of
+//! `cargo bench --bench compare [SECTION]…`; sections are startup, queue,
+//! memory and socket. Whatever is compared runs in turns within one run, so that the rest of
 //! the machine's work hits all alike: only the ratios mean something.
 #![allow(
     missing_docs,
@@ -17,6 +17,7 @@ mod lab;
 mod memory;
 mod queue;
 mod report;
+mod socket;
 mod startup;
 
 use lab::Lab;
@@ -24,10 +25,11 @@ use report::Report;
 
 type Section = (&'static str, fn(&Lab, &mut Report));
 
-const SECTIONS: [Section; 3] = [
+const SECTIONS: [Section; 4] = [
     ("startup", startup::measure),
     ("queue", queue::measure),
     ("memory", memory::measure),
+    ("socket", socket::measure),
 ];
 
 fn main() {
@@ -40,7 +42,10 @@ fn main() {
     let wanted: Vec<&String> = words.iter().filter(|word| !word.starts_with('-')).collect();
     for word in &wanted {
         let is_known = SECTIONS.iter().any(|(name, _)| name == word);
-        assert!(is_known, "no section {word}: startup, queue, memory");
+        assert!(
+            is_known,
+            "no section {word}: startup, queue, memory, socket"
+        );
     }
     let lab = Lab::new();
     let mut report = Report::default();

@@ -24,4 +24,5 @@ pub(crate) mod options;
 pub(crate) mod removal;
 pub(crate) mod sem;
 pub(crate) mod shm;
+pub(crate) mod sock;
 pub(crate) mod value;

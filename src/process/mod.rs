@@ -6,5 +6,7 @@ pub mod blocked;
 pub mod fork_tree;
 pub mod identity;
 pub mod reaper;
+pub mod serve;
 pub mod signal;
 pub mod spawn;
+pub mod store;

@@ -99,7 +99,8 @@ impl<'a> Spawn<'a> {
         self.failed(command.exec())
     }
 
-    fn command(&self, mask: SigSet, redirected: &'static [i32]) -> Command {
+    /// The command, ready to be started with this signal mask.
+    pub(super) fn command(&self, mask: SigSet, redirected: &'static [i32]) -> Command {
         let (program, arguments) = self
             .command
             .split_first()
@@ -120,7 +121,7 @@ impl<'a> Spawn<'a> {
     }
 
     /// What a failed start means: a missing command is an exit code, as in a shell.
-    fn failed(&self, refusal: std::io::Error) -> Result<Exit> {
+    pub(super) fn failed(&self, refusal: std::io::Error) -> Result<Exit> {
         match Error::os(refusal) {
             error if error.kind() == ErrorKind::Missing => Ok(Exit::CommandNotFound),
             error if is_about_the_command(&error) => Ok(Exit::CannotExecute),

@@ -5,6 +5,8 @@
 //! reason why each unsafe operation is sound.
 #![expect(unsafe_code, reason = "this folder is the fence around it")]
 
+pub mod ancillary;
+pub mod descriptors;
 pub mod exec;
 pub mod fault;
 pub mod fork;
@@ -14,6 +16,7 @@ pub mod mount;
 pub mod mq;
 pub mod pidfd;
 pub mod signal;
+pub mod socket;
 pub mod startup;
 pub mod wait;
 pub mod write;

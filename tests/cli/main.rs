@@ -55,6 +55,7 @@ mod shm_faults;
 mod shm_owners;
 mod shm_python;
 mod shm_space;
+mod sock;
 mod terminal;
 mod value;
 mod value_races;

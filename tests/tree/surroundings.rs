@@ -19,6 +19,16 @@ pub fn environment(page: &mut Roff, spot: &Spot) {
             "Set to anything but 0: colour also where standard output is no terminal.",
         ),
     ];
+    if spot.noun() == Some("sock") {
+        variables.insert(
+            1,
+            (
+                "IPC_RUNTIME_DIR",
+                "The runtime folder, where sockets that have names are. It must belong to you \
+                 alone. Default: /dev/shm/ipc.run. and your user id.",
+            ),
+        );
+    }
     if matches!(spot.noun(), None | Some("mq")) {
         variables.insert(
             1,
@@ -44,6 +54,27 @@ pub fn environment(page: &mut Roff, spot: &Spot) {
             "IPC_MQ_NAME",
             "Given to the command: the name of the queue.",
         )),
+        ["ipc", "sock", "serve"] => variables.extend([
+            (
+                "IPC_SOCK_NAME",
+                "Given to the command: the name of the socket.",
+            ),
+            (
+                "IPC_PEER_PID, IPC_PEER_UID, IPC_PEER_GID",
+                "Given to the command: process, user and group of the peer when it connected.",
+            ),
+        ]),
+        ["ipc", "sock", "recv-fd" | "fetch"] => variables.extend([
+            (
+                "LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PID",
+                "Given to the command of --exec: how many descriptors there are from 3 on, \
+                 their labels with colons between, and its own process id.",
+            ),
+            (
+                "IPC_SOCK_NAME",
+                "Given to the command of --exec: the name of the socket.",
+            ),
+        ]),
         ["ipc", "completions"] => variables.push((
             ipc::cli::COMPLETION_VARIABLE,
             "Set by the scripts when they ask for candidates; not for you to set.",
@@ -86,11 +117,16 @@ pub fn files(page: &mut Roff, spot: &Spot) {
         "/dev/shm/ipc.run.UID",
         "The runtime folder of a user, unless IPC_RUNTIME_DIR names another.",
     );
+    const SOCKETS: (&str, &str) = (
+        "/dev/shm/ipc.run.UID/sock.NAME",
+        "A socket that has a name, for other programs to connect to.",
+    );
     let mut files = match spot.noun() {
         None => vec![SEGMENTS, SEMAPHORES],
         Some("shm") => vec![SEGMENTS],
         Some("sem") => vec![SEMAPHORES],
         Some("mq") => Vec::new(),
+        Some("sock") => vec![SOCKETS, RUNTIME],
         Some(_) => return,
     };
     if matches!(spot.noun(), None | Some("mq")) {

@@ -10,6 +10,7 @@ use crate::sys::signal::StopFlag;
 
 mod account;
 mod buffer;
+mod handover;
 mod heir;
 mod limit;
 mod picture;
@@ -40,7 +41,7 @@ pub(crate) struct Demo {}
 /// A title, and what happens; it fails when the outcome is not as it must be.
 type Scene = (&'static str, fn(&mut Stage<'_>) -> anyhow::Result<()>);
 
-const SCENES: [Scene; 7] = [
+const SCENES: [Scene; 8] = [
     (
         "One producer and three consumers share a queue of four messages",
         buffer::play,
@@ -68,6 +69,10 @@ const SCENES: [Scene; 7] = [
     (
         "A lock whose owner is killed goes to the one who waits",
         heir::play,
+    ),
+    (
+        "An open file goes to a process that could not open it itself",
+        handover::play,
     ),
 ];
 

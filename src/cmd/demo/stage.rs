@@ -12,9 +12,10 @@ use crate::name::{Name, Scope};
 use crate::object::mq::Queue;
 use crate::object::sem::Semaphore;
 use crate::object::shm::Segment;
+use crate::object::socket::Address;
 use crate::shared::barrier::Barrier;
 use crate::shared::lock::Lock;
-use crate::survey::scan;
+use crate::survey::{scan, sockets};
 use crate::sys::exec;
 use nix::sys::signal::SigSet;
 
@@ -168,6 +169,10 @@ impl Drop for Stage<'_> {
         }
         for one in scan::locks(&scope).unwrap_or_default() {
             let _ = name(one.label.bytes()).and_then(|name| Lock::unlink(&name));
+        }
+        for one in sockets::list(&scope).unwrap_or_default() {
+            let name = name(one.label.bytes());
+            let _ = name.and_then(|name| Address::Named(name).remove(true));
         }
         for one in &self.queues {
             let _ = name(one.as_bytes()).and_then(|name| Queue::unlink(&name));
