@@ -13,6 +13,7 @@ use crate::cmd::options::{NewMode, Waiting};
 use crate::error::ErrorKind;
 use crate::exit::Exit;
 use crate::object::socket::Listener;
+use crate::process::blocked::Blocked;
 
 const MORE: &str = "\
 Examples:
@@ -69,10 +70,12 @@ impl Listen {
         let address = super::address(context, &self.name)?;
         let allowed = self.guard.of_server()?;
         context.out.stdout().check()?;
-        let listener = Listener::bind(&address, self.form.kind(), self.mode.mode)?;
         let mut wait = context.wait(deadline, format!("a connection to {address}"));
-        // Its file must not outlive it.
+        // Its file must not outlive it: signals come in while it sleeps, and end that.
+        let blocked = Blocked::new()?;
+        wait = wait.letting_in(blocked.former());
         wait.stop_on_signals()?;
+        let listener = Listener::bind(&address, self.form.kind(), self.mode.mode)?;
         let taken = listener.accept(&mut wait, &allowed, &mut |error| {
             talk::refusal(context, error);
         });
@@ -81,7 +84,8 @@ impl Listen {
             result => result.map_err(|error| error.or_about(&address))?,
         };
         wait.interrupted()?;
-        drop((listener, wait));
+        drop(listener);
+        drop((wait, blocked));
         let label = address.label(&context.scope);
         talk::over_standard(context, &mut connection, &self.form, &label)
             .map_err(|error| error.or_about(&address))?;

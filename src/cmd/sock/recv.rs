@@ -16,6 +16,7 @@ use crate::exit::Exit;
 use crate::object::socket::relay::{Framing, Relay};
 use crate::object::socket::{Allowed, Connection, Listener, Type};
 use crate::output::stdout_descriptor;
+use crate::process::blocked::Blocked;
 use crate::wait::Wait;
 
 const MORE: &str = "\
@@ -88,10 +89,12 @@ impl Recv {
                 .into());
         }
         context.out.stdout().check()?;
-        let listener = Listener::bind(&address, kind, self.mode.mode)?;
         let mut wait = context.wait(deadline, format!("a sender to {address}"));
-        // Its file must not outlive it.
+        // Its file must not outlive it: signals come in while it sleeps, and end that.
+        let blocked = Blocked::new()?;
+        wait = wait.letting_in(blocked.former());
         wait.stop_on_signals()?;
+        let listener = Listener::bind(&address, kind, self.mode.mode)?;
         match self.take_all(context, listener, &allowed, &mut wait) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Exit::No),
             result => Ok(result

@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::object::socket::handing::{Handed, confirm, take_over};
 use crate::object::socket::{Address, Allowed, Listener, Type};
+use crate::process::blocked::Blocked;
 use crate::wait::Wait;
 
 const MORE: &str = "\
@@ -81,7 +82,9 @@ impl RecvFd {
             context.out.stdout().check()?;
         }
         let mut wait = context.wait(deadline, format!("a sender to {address}"));
-        // Its file must not outlive it.
+        // Its file must not outlive it: signals come in while it sleeps, and end that.
+        let blocked = Blocked::new()?;
+        wait = wait.letting_in(blocked.former());
         wait.stop_on_signals()?;
         let taken = self.take(context, &address, &allowed, &mut wait);
         let handed = match taken.map_err(|error| error.or_about(&address)) {
@@ -89,7 +92,8 @@ impl RecvFd {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Exit::No),
             result => result?,
         };
-        drop(wait);
+        wait.interrupted()?;
+        drop((wait, blocked));
         self.usage
             .apply(context, &address, command.as_deref(), handed)
     }

@@ -38,7 +38,14 @@ pub(super) fn sleep_at_most(
     };
     let left = until.map(|moment| moment.saturating_sub(monotonic_now()).into());
     match ppoll(entries, left, wait.mask()) {
-        Ok(found) => Ok(found.unsigned_abs() as usize),
+        Ok(found) => {
+            if let Some(mask) = wait.mask().filter(|_| found > 0) {
+                // Who always finds something ready would keep signals out for ever.
+                let _ = ppoll(&mut [], Some(Duration::ZERO.into()), Some(mask));
+                wait.interrupted()?;
+            }
+            Ok(found.unsigned_abs() as usize)
+        }
         Err(Errno::EINTR) => wait.interrupted().map(|()| 0),
         Err(errno) => Err(Error::os(errno)),
     }
