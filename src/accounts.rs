@@ -33,6 +33,12 @@ impl Accounts {
     pub fn group(&self, gid: u32) -> String {
         named(&self.groups, gid)
     }
+
+    /// The number of a user given by name.
+    pub fn uid(&self, name: &str) -> Option<u32> {
+        let mut found = self.users.iter().filter(|(_, known)| *known == name);
+        found.next().map(|(uid, _)| *uid)
+    }
 }
 
 fn named(names: &HashMap<u32, String>, number: u32) -> String {
@@ -69,5 +75,7 @@ mod tests {
         assert_eq!(accounts.user(4711), "4711");
         assert_eq!(accounts.group(33), "www-data");
         assert_eq!(accounts.group(4711), "4711");
+        assert_eq!(accounts.uid("web"), Some(33));
+        assert_eq!(accounts.uid("nobody else"), None);
     }
 }

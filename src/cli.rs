@@ -18,7 +18,7 @@ use crate::cmd::context::{Context, ending};
 use crate::cmd::options::Global;
 use crate::cmd::{
     array, barrier, completions, demo, event, fork_tree, kill, leaf, lock, man, mq, pipe, proc,
-    reap_zombies, sem, shm, signal, tree, value, wait,
+    reap_zombies, sem, shm, signal, sock, tree, value, wait,
 };
 use crate::exit::Exit;
 use crate::name::Scope;
@@ -158,6 +158,15 @@ enum Noun {
     #[command(subcommand_help_heading = "Verbs")]
     Proc(proc::Verb),
 
+    /// Sockets: conversations, servers, and descriptors handed over
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        subcommand_value_name = "VERB"
+    )]
+    #[command(subcommand_help_heading = "Verbs")]
+    Sock(sock::Verb),
+
     Wait(wait::Wait),
 
     ForkTree(fork_tree::ForkTree),
@@ -198,6 +207,7 @@ impl Noun {
             Noun::Barrier(verb) => verb.path(),
             Noun::Proc(verb) => verb.path(),
             Noun::Wait(_) => "wait",
+            Noun::Sock(verb) => verb.path(),
             Noun::ForkTree(_) => "fork-tree",
             Noun::Tree(_) => "tree",
             Noun::Signal(verb) => verb.path(),
@@ -214,6 +224,7 @@ impl Noun {
         match self {
             Noun::ForkTree(fork_tree) => fork_tree.is_run_like(),
             Noun::Wait(wait) => wait.is_run_like(),
+            Noun::Sock(verb) => verb.is_run_like(),
             _ => run_like::VERBS.contains(&self.path()),
         }
     }
@@ -231,6 +242,7 @@ impl Noun {
             Noun::Barrier(verb) => verb.run(context),
             Noun::Proc(verb) => verb.run(context),
             Noun::Wait(wait) => wait.run(context),
+            Noun::Sock(verb) => verb.run(context),
             Noun::ForkTree(fork_tree) => fork_tree.run(context),
             Noun::Tree(tree) => tree.run(context),
             Noun::Signal(verb) => verb.run(context),
@@ -334,6 +346,7 @@ fn parse_leaf(words: &[OsString]) -> Option<leaf::Parsed<Noun>> {
         "lock" => lock::leaf(verb, rest).map(|parsed| within(parsed, Noun::Lock)),
         "barrier" => barrier::leaf(verb, rest).map(|parsed| within(parsed, Noun::Barrier)),
         "proc" => proc::leaf(verb, rest).map(|parsed| within(parsed, Noun::Proc)),
+        "sock" => sock::leaf(verb, rest).map(|parsed| within(parsed, Noun::Sock)),
         "event" => event::leaf(verb, rest).map(|parsed| within(parsed, Noun::Event)),
         "signal" => signal::leaf(verb, rest).map(|parsed| within(parsed, Noun::Signal)),
         _ => None,

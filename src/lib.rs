@@ -12,7 +12,7 @@
 //! | [`survey`] | which objects there are on this host |
 //! | [`shared`] | values and arrays: what lives inside a mapping and is shared by its contents |
 //! | [`process`] | which process it is, signals, starting commands |
-//! | [`object`] | shared memory, semaphores, message queues, FIFOs |
+//! | [`object`] | shared memory, semaphores, message queues, FIFOs, sockets |
 //! | [`backing`], [`runtime`] | files of /dev/shm, and the folder of a user |
 //! | [`accounts`], [`name`], [`place`], [`size`], [`buffer`], [`deadline`], [`wait`], [`error`], [`exit`], [`escape`], [`facts`], [`payload`] | small types, parsed once at the edge |
 //! | [`sys`] | the only unsafe code |

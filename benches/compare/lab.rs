@@ -11,7 +11,7 @@ use std::time::Instant;
 pub const IPC: &str = env!("CARGO_BIN_EXE_ipc");
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/floors");
-const FLOORS: [&str; 15] = [
+const FLOORS: [&str; 17] = [
     "copy_in",
     "fill",
     "hand_over",
@@ -24,6 +24,8 @@ const FLOORS: [&str; 15] = [
     "shm_read",
     "shm_write",
     "sink",
+    "sock_recv",
+    "sock_send",
     "source",
     "spawner",
     "through",

@@ -1,7 +1,7 @@
 //! What `ipc` costs beside the least that C can do, and beside other tools.
 //!
 //! `cargo bench --bench compare [SECTION]…`; sections are startup, queue,
-//! memory, processes and stream. Whatever is compared runs in turns within one run, so that the rest of
+//! memory, processes, stream and socket. Whatever is compared runs in turns within one run, so that the rest of
 //! the machine's work hits all alike: only the ratios mean something.
 #![allow(
     missing_docs,
@@ -18,6 +18,7 @@ mod memory;
 mod processes;
 mod queue;
 mod report;
+mod socket;
 mod startup;
 mod stream;
 
@@ -26,12 +27,13 @@ use report::Report;
 
 type Section = (&'static str, fn(&Lab, &mut Report));
 
-const SECTIONS: [Section; 5] = [
+const SECTIONS: [Section; 6] = [
     ("startup", startup::measure),
     ("queue", queue::measure),
     ("memory", memory::measure),
     ("processes", processes::measure),
     ("stream", stream::measure),
+    ("socket", socket::measure),
 ];
 
 fn main() {
@@ -46,7 +48,7 @@ fn main() {
         let is_known = SECTIONS.iter().any(|(name, _)| name == word);
         assert!(
             is_known,
-            "no section {word}: startup, queue, memory, processes, stream"
+            "no section {word}: startup, queue, memory, processes, stream, socket"
         );
     }
     let lab = Lab::new();

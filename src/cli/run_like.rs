@@ -18,6 +18,9 @@ pub(super) const VERBS: [&str; 6] = [
 /// Commands that do so where `--` and a command follow.
 const WITH_COMMAND: [&str; 1] = ["fork-tree"];
 
+/// Verbs that do so with --exec.
+const WITH_EXEC: [&str; 2] = ["sock recv-fd", "sock fetch"];
+
 /// The exit of a command line that was not parsed: 125 where it was meant for
 /// such a verb.
 pub(super) fn or_failed(exit: Exit, words: &[OsString]) -> Exit {
@@ -38,8 +41,10 @@ fn is_named(words: &[OsString]) -> bool {
     if words.get(1).is_some_and(|noun| noun == "wait") {
         return wait::names_one_process(&words[2..]);
     }
+    let has_exec = words.iter().any(|word| word == "--exec");
+    let with_exec = WITH_EXEC.iter().filter(|_| has_exec);
     ours.windows(2).any(|pair| {
-        VERBS.iter().any(|path| {
+        VERBS.iter().chain(with_exec.clone()).any(|path| {
             path.split_once(' ')
                 .is_some_and(|(noun, verb)| pair[0] == noun && pair[1] == verb)
         })

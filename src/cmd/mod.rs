@@ -29,6 +29,7 @@ pub(crate) mod removal;
 pub(crate) mod sem;
 pub(crate) mod shm;
 pub(crate) mod signal;
+pub(crate) mod sock;
 pub(crate) mod tree;
 pub(crate) mod value;
 pub(crate) mod verbs;

@@ -153,6 +153,7 @@ impl<'a> Spawn<'a> {
         }
     }
 
+    /// The command, ready to be started with this signal mask.
     pub(super) fn command(&self, mask: SigSet, redirected: &'static [i32]) -> Command {
         let (program, arguments) = self
             .command

@@ -4,5 +4,6 @@ pub mod conditions;
 pub mod holdings;
 pub mod pipes;
 pub mod scan;
+pub mod sockets;
 pub mod traces;
 pub mod users;

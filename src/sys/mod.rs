@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "this folder is the fence around it")]
 
 pub mod alarm;
+pub mod ancillary;
 pub mod descriptors;
 pub mod exec;
 pub mod fault;
@@ -19,6 +20,7 @@ pub mod pipe;
 pub mod ptrace;
 pub mod queue;
 pub mod signal;
+pub mod socket;
 pub mod startup;
 pub mod wait;
 pub mod write;

@@ -12,7 +12,7 @@ fn every_scene_comes_out_right_and_leaves_nothing() {
     let names = format!("demo-{}", demo.pid());
     let (status, printed, said) = demo.finish();
     assert!(status.success(), "{printed}{said}");
-    assert_eq!(printed.matches("  right\n").count(), 11, "{printed}");
+    assert_eq!(printed.matches("  right\n").count(), 12, "{printed}");
     assert!(!printed.contains("WRONG"), "{printed}");
     assert_eq!(left_behind(&names), Vec::<String>::new());
 }
@@ -94,7 +94,7 @@ fn its_outcome_is_json_too() {
         .filter(|line| !line.is_empty())
         .map(|line| serde_json::from_slice(line).unwrap())
         .collect();
-    assert_eq!(lines.len(), 11);
+    assert_eq!(lines.len(), 12);
     assert!(lines.iter().all(|line| line["ok"] == true));
 }
 

@@ -69,6 +69,7 @@ mod shm_owners;
 mod shm_python;
 mod shm_space;
 mod signal;
+mod sock;
 mod terminal;
 mod tree;
 mod value;

@@ -352,6 +352,11 @@ impl Running {
         line.trim_end_matches('\n').to_owned()
     }
 
+    /// The next bytes that it prints.
+    pub fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.stdout.as_mut().unwrap().read(buffer)
+    }
+
     /// Waits until it sleeps in the kernel, in one of these system calls.
     #[track_caller]
     pub fn blocked_in(&self, calls: &[libc::c_long]) {

@@ -19,6 +19,16 @@ pub fn environment(page: &mut Roff, spot: &Spot) {
             "Set to anything but 0: colour also where standard output is no terminal.",
         ),
     ];
+    if spot.noun() == Some("sock") {
+        variables.insert(
+            1,
+            (
+                "IPC_RUNTIME_DIR",
+                "The runtime folder, where sockets that have names are. It must belong to you \
+                 alone. Default: /dev/shm/ipc.run. and your user id.",
+            ),
+        );
+    }
     if matches!(spot.noun(), None | Some("mq")) {
         variables.insert(
             1,
@@ -71,6 +81,27 @@ pub fn environment(page: &mut Roff, spot: &Spot) {
                 "IPC_LOCK_RECOVERED",
                 "Given to the command as 1 when the last owner died while it held, or its hold was \
                  broken; else it is not there.",
+            ),
+        ]),
+        ["ipc", "sock", "serve"] => variables.extend([
+            (
+                "IPC_SOCK_NAME",
+                "Given to the command: the name of the socket.",
+            ),
+            (
+                "IPC_PEER_PID, IPC_PEER_UID, IPC_PEER_GID",
+                "Given to the command: process, user and group of the peer when it connected.",
+            ),
+        ]),
+        ["ipc", "sock", "recv-fd" | "fetch"] => variables.extend([
+            (
+                "LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PID",
+                "Given to the command of --exec: how many descriptors there are from 3 on, \
+                 their labels with colons between, and its own process id.",
+            ),
+            (
+                "IPC_SOCK_NAME",
+                "Given to the command of --exec: the name of the socket.",
             ),
         ]),
         ["ipc", "completions"] => variables.push((
@@ -145,6 +176,10 @@ pub fn files(page: &mut Roff, spot: &Spot) {
         "A shared memory segment: its bytes. Of a value or array: the format of numpy.",
     );
     const TYPED: (&str, &str) = ("/dev/shm/NAME", "A value or array, in the format of numpy.");
+    const SOCKETS: (&str, &str) = (
+        "/dev/shm/ipc.run.UID/sock.NAME",
+        "A socket that has a name, for other programs to connect to.",
+    );
     let mut files = match spot.noun() {
         Some("proc") => PROCESSES.to_vec(),
         None => [&[MEMORY, SEMAPHORES][..], &PAGES].concat(),
@@ -155,6 +190,7 @@ pub fn files(page: &mut Roff, spot: &Spot) {
         Some("event") => vec![PAGES[1]],
         Some("barrier") => vec![PAGES[2]],
         Some("mq") => Vec::new(),
+        Some("sock") => vec![SOCKETS, RUNTIME],
         Some(_) => return,
     };
     if matches!(spot.noun(), None | Some("mq")) {

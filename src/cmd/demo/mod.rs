@@ -17,6 +17,7 @@ mod buffer;
 mod careless;
 mod chat;
 mod felled;
+mod handover;
 mod heir;
 mod limit;
 mod picture;
@@ -51,7 +52,7 @@ pub(crate) struct Demo {}
 /// A title, and what happens; it fails when the outcome is not as it must be.
 type Scene = (&'static str, fn(&mut Stage<'_>) -> anyhow::Result<()>);
 
-const SCENES: [Scene; 11] = [
+const SCENES: [Scene; 12] = [
     (
         "One producer and three consumers share a queue of four messages",
         buffer::play,
@@ -92,6 +93,10 @@ const SCENES: [Scene; 11] = [
     (
         "A worker is started by one process and joined by another",
         worker::play,
+    ),
+    (
+        "An open file goes to a process that could not open it itself",
+        handover::play,
     ),
 ];
 

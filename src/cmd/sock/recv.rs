@@ -1,0 +1,165 @@
+//! `ipc sock recv`.
+
+use std::ffi::OsString;
+use std::num::NonZeroU64;
+
+use clap::Args;
+
+use super::Sockets;
+use super::options::{Form, Guard};
+use super::talk;
+use crate::cmd::complete;
+use crate::cmd::context::Context;
+use crate::cmd::options::{NewMode, Waiting};
+use crate::error::{Error, ErrorKind, Result};
+use crate::exit::Exit;
+use crate::object::socket::relay::{Framing, Relay};
+use crate::object::socket::{Allowed, Connection, Listener, Type};
+use crate::output::stdout_descriptor;
+use crate::process::blocked::Blocked;
+use crate::wait::Wait;
+
+const MORE: &str = "\
+Examples:
+  ipc sock recv backup --timeout 1m | tar x
+      Takes a stream from whoever sends one.
+  ipc sock recv events --type seqpacket --lines
+      Prints the messages of one sender, a line each.
+  ipc sock recv log --type dgram --follow --lines >> log
+      Takes messages from anybody, for ever.
+
+Exit status:
+  1    under --try: nobody was sending
+  4    somebody listens there already
+  5    the runtime folder is not for you alone
+  6    standard output cannot take what comes
+  7    something is there that is not a socket; or the sender was reset
+  124  the time is over
+
+See also: unix(7), ipc-sock-send(1), ipc-sock-listen(1)";
+
+/// Take what one sender sends and print it
+///
+/// Waits for a connection and prints what comes, until the sender ends. With
+/// --follow the next sender has its turn then, for ever; datagrams come from all
+/// senders as they send. With --count so many messages are taken. The time-out is
+/// for all of it.
+///
+/// Bytes come out as they were sent, and nothing is put between messages unless
+/// --lines, --null or --json says so. On a stream --json makes a document of each
+/// piece as it arrives, or with --lines of each line.
+#[derive(Debug, Args)]
+#[command(after_long_help = MORE)]
+pub(crate) struct Recv {
+    /// Name, path or @abstract name of the socket
+    #[arg(value_name = "NAME", add = complete::names::<Sockets>())]
+    name: OsString,
+
+    /// Take this many messages; on a stream these are lines or records
+    #[arg(long, short = 'n', value_name = "MESSAGES")]
+    count: Option<NonZeroU64>,
+
+    /// Take from one sender after the other, for ever
+    #[arg(long)]
+    follow: bool,
+
+    #[command(flatten)]
+    form: Form,
+
+    #[command(flatten)]
+    waiting: Waiting,
+
+    #[command(flatten)]
+    guard: Guard,
+
+    #[command(flatten)]
+    mode: NewMode,
+}
+
+impl Recv {
+    pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
+        let deadline = self.waiting.deadline();
+        let address = super::address(context, &self.name)?;
+        let allowed = self.guard.of_server()?;
+        let kind = self.form.kind();
+        if self.count.is_some() && kind == Type::Stream && self.form.framing() == Framing::Bytes {
+            let error = Error::new(ErrorKind::Usage, "a stream has no messages to count");
+            return Err(error
+                .hint("--lines counts lines; --type seqpacket has messages")
+                .into());
+        }
+        context.out.stdout().check()?;
+        let mut wait = context.wait(deadline, format!("a sender to {address}"));
+        // Its file must not outlive it: signals come in while it sleeps, and end that.
+        let blocked = Blocked::new()?;
+        wait = wait.letting_in(blocked.former());
+        wait.stop_on_signals()?;
+        let listener = Listener::bind(&address, kind, self.mode.mode)?;
+        match self.take_all(context, listener, &allowed, &mut wait) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Exit::No),
+            result => Ok(result
+                .map(|()| Exit::Done)
+                .map_err(|error| error.or_about(&address))?),
+        }
+    }
+
+    fn take_all(
+        &self,
+        context: &Context,
+        listener: Listener,
+        allowed: &Allowed,
+        wait: &mut Wait,
+    ) -> Result<()> {
+        let mut left = self.count.map(NonZeroU64::get);
+        let goes_on = self.follow || self.count.is_some();
+        if goes_on && self.form.kind() == Type::Datagram {
+            let mut everybody = listener.unconnected(allowed)?;
+            // An empty one is the end of a sender, and others go on.
+            while left != Some(0) {
+                self.take(context, &mut everybody, &mut left, wait)?;
+            }
+            return Ok(());
+        }
+        let mut listener = Some(listener);
+        while let Some(open) = &listener {
+            let taken = open.accept(wait, allowed, &mut |error| talk::refusal(context, error));
+            let mut connection = taken?;
+            if !goes_on {
+                // Free for others while this one sends.
+                listener = None;
+            }
+            match self.take(context, &mut connection, &mut left, wait) {
+                // One sender that was killed does not end the others.
+                Err(error) if error.kind() == ErrorKind::Broken && goes_on => {
+                    talk::refusal(context, error);
+                }
+                result => result?,
+            }
+            if left == Some(0) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn take(
+        &self,
+        context: &Context,
+        connection: &mut Connection,
+        left: &mut Option<u64>,
+        wait: &mut Wait,
+    ) -> Result<()> {
+        let framing = self.form.framing();
+        let label = super::address(context, &self.name)?.label(&context.scope);
+        let render = talk::renderer(context, &label, framing);
+        let output = Some(stdout_descriptor());
+        let mut relay = Relay::new(connection, None, output, framing)
+            .rendering(render.as_deref())
+            .ending_after(*left);
+        let result = relay.run(connection, wait);
+        if let Some(left) = left {
+            *left = left.saturating_sub(relay.received());
+        }
+        result
+    }
+}

@@ -1,0 +1,136 @@
+//! `ipc sock send`.
+
+use std::ffi::OsString;
+use std::os::fd::AsFd;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::Sockets;
+use super::options::{Form, Guard, Patience};
+use super::payload::{self, Payload, Source};
+use super::talk::send_whole;
+use crate::cmd::complete;
+use crate::cmd::context::Context;
+use crate::cmd::options::Waiting;
+use crate::error::{ErrorKind, Result};
+use crate::exit::Exit;
+use crate::facts::Label;
+use crate::object::socket::relay::{Framing, Relay};
+use crate::object::socket::{Connection, Type};
+use crate::wait::Wait;
+
+const MORE: &str = "\
+Examples:
+  tar c src | ipc sock send backup --wait --timeout 1m
+      Sends a stream, waiting for a receiver first.
+  ipc sock send events --type seqpacket 'build done' 'tests done'
+      Sends two messages.
+  ipc sock send log --type dgram --lines -f lines.txt
+      Sends each line as a datagram.
+
+Exit status:
+  1    under --try: there is no room now
+  3    nobody listens there, and --wait was not given
+  4    the socket there is of another type
+  5    the receiver belongs to a user that is not allowed
+  6    a message is longer than the socket takes
+  7    what is there is not a socket; or the receiver went before it read everything
+  124  the time is over
+
+See also: unix(7), ipc-sock-recv(1), ipc-sock-connect(1)";
+
+/// Send bytes or messages over one connection
+///
+/// Each argument is a message; without any, standard input is sent as it comes, or
+/// with --lines or --null one message for each line or record. On a stream the bytes
+/// follow each other, and --lines puts a line end after each argument. The end says
+/// that there is no more. What the kernel has taken counts as sent, whether the
+/// receiver reads it or not. The time-out is for all of it.
+#[derive(Debug, Args)]
+#[command(after_long_help = MORE)]
+pub(crate) struct Send {
+    /// Name, path or @abstract name of the socket
+    #[arg(value_name = "NAME", add = complete::names::<Sockets>())]
+    name: OsString,
+
+    #[command(flatten)]
+    payload: Payload,
+
+    #[command(flatten)]
+    form: Form,
+
+    #[command(flatten)]
+    patience: Patience,
+
+    #[command(flatten)]
+    waiting: Waiting,
+
+    #[command(flatten)]
+    guard: Guard,
+}
+
+#[derive(Serialize)]
+struct Document {
+    #[serde(flatten)]
+    label: Label,
+    sent: bool,
+}
+
+impl Send {
+    pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
+        let deadline = self.waiting.deadline();
+        let address = super::address(context, &self.name)?;
+        let allowed = self.guard.of_client(&address)?;
+        let source = self.payload.open()?;
+        let mut wait = context.wait(deadline, format!("a receiver at {address}"));
+        let until_there = self.patience.until_there();
+        let kind = self.form.kind();
+        let result = Connection::open(&address, kind, &allowed, until_there, &mut wait)
+            .and_then(|mut connection| self.send(&mut connection, &source, &mut wait));
+        let is_sent = result.is_ok();
+        if context.out.is_json() {
+            let label = address.label(&context.scope);
+            let sent = is_sent;
+            context.out.json(&Document { label, sent })?;
+        }
+        match result {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Exit::No),
+            result => Ok(result
+                .map(|()| Exit::Done)
+                .map_err(|error| error.or_about(&address))?),
+        }
+    }
+
+    fn send(&self, connection: &mut Connection, source: &Source, wait: &mut Wait) -> Result<()> {
+        let framing = self.form.framing();
+        let input = match source {
+            Source::Words(messages) => {
+                for message in messages {
+                    send_whole(
+                        connection,
+                        &framed(message, self.form.kind(), framing),
+                        wait,
+                    )?;
+                }
+                // Datagrams have no end that others would know.
+                if self.form.kind() != Type::Datagram {
+                    connection.shut_down_writing();
+                }
+                return Ok(());
+            }
+            Source::File(file) => file.as_fd(),
+            Source::Input => payload::stdin(),
+        };
+        Relay::new(connection, Some(input), None, framing).run(connection, wait)
+    }
+}
+
+/// A message as it goes out: a stream needs an end of each.
+fn framed(message: &[u8], kind: Type, framing: Framing) -> Vec<u8> {
+    let mut bytes = message.to_vec();
+    if let (Type::Stream, Framing::Separated(separator)) = (kind, framing) {
+        bytes.push(separator);
+    }
+    bytes
+}

@@ -1,0 +1,236 @@
+//! The file of a socket: taken over from the dead, never from the living.
+//!
+//! A socket is bound under a short name of its own, listens, and only then
+//! gets the name that others know: `sun_path` holds 108 bytes, and whoever
+//! finds the file finds a server. One lock on the folder orders those who
+//! start or remove, so that two starters cannot both win.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::libc;
+use nix::poll::{PollTimeout, poll};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
+use nix::sys::stat::{Mode as Bits, umask};
+use nix::unistd::{geteuid, linkat};
+
+use crate::backing::kind_of;
+use crate::deadline::monotonic_now;
+use crate::error::{Error, ErrorKind, Result};
+use crate::size::Mode;
+
+/// How long a starter waits for another one, which takes microseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Device and inode: which file it is, whatever it is called.
+pub type Identity = (u64, u64);
+
+/// The folder of a socket, locked for those who start or remove one in it.
+#[derive(Debug)]
+pub struct Place {
+    folder: File,
+    path: PathBuf,
+}
+
+impl Place {
+    /// Opens and locks the folder of `path`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`], [`ErrorKind::Denied`], or [`ErrorKind::Limit`]
+    /// when somebody else keeps it locked.
+    pub fn lock(path: &Path) -> Result<Place> {
+        let parent = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        let parent = parent.unwrap_or(Path::new("."));
+        let folder = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_DIRECTORY)
+            .open(parent)
+            .map_err(Error::os)?;
+        let until = monotonic_now().saturating_add(PATIENCE);
+        loop {
+            match folder.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if monotonic_now() < until => {
+                    // The kernel would wait for ever if a stranger kept the lock.
+                    let _ = poll(&mut [], PollTimeout::from(2u8));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let message = "its folder is kept locked by another process";
+                    return Err(
+                        Error::new(ErrorKind::Limit, message).hint("lslocks shows by which")
+                    );
+                }
+                Err(TryLockError::Error(refusal)) => return Err(Error::os(refusal)),
+            }
+        }
+        Ok(Place {
+            folder,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Makes sure that nobody listens there, and that nothing else is there.
+    /// Says which dead socket is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Exists`] for a live socket, [`ErrorKind::Broken`] for
+    /// anything that is not one.
+    pub fn require_free(&self) -> Result<Option<Identity>> {
+        match find(&self.path) {
+            Err(error) if error.kind() == ErrorKind::Missing => Ok(None),
+            Err(error) => Err(error),
+            Ok(found) if found.is_alive()? => {
+                let error = Error::new(ErrorKind::Exists, "a server is there already");
+                Err(error.hint("ipc sock stat NAME shows which"))
+            }
+            Ok(found) => Ok(Some(found.identity)),
+        }
+    }
+
+    /// Binds a socket under a name of its own; `publish` gives it the real one.
+    ///
+    /// # Errors
+    /// When the folder refuses.
+    pub fn bind(&self, socket: BorrowedFd<'_>, mode: Mode) -> Result<()> {
+        // One name for each user: what a killed starter left is cleared here.
+        let _ = std::fs::remove_file(self.draft());
+        let short = UnixAddr::new(&self.draft()).map_err(Error::os)?;
+        let cut = Bits::from_bits_truncate(!mode.0 & 0o777);
+        // The mode is exact from the first moment: there is one thread.
+        let former = umask(cut);
+        let bound = nix::sys::socket::bind(socket.as_raw_fd(), &short);
+        umask(former);
+        bound.map_err(Error::os)
+    }
+
+    /// Gives a bound socket its real name, in the place of a dead one.
+    ///
+    /// # Errors
+    /// When something came there that is not the dead one.
+    pub fn publish(&self, dead: Option<Identity>) -> Result<Identity> {
+        let draft = self.draft();
+        let found = std::fs::symlink_metadata(&draft).map_err(Error::os)?;
+        let published = match dead {
+            Some(_) => std::fs::rename(&draft, &self.path).map_err(Error::os),
+            // Fails where a rename would replace what a stranger put there.
+            None => {
+                linkat(AT_FDCWD, &draft, AT_FDCWD, &self.path, AtFlags::empty()).map_err(Error::os)
+            }
+        };
+        if published.is_err() || dead.is_none() {
+            let _ = std::fs::remove_file(&draft);
+        }
+        published.map(|()| (found.dev(), found.ino()))
+    }
+
+    /// Removes the file if it is the one that is meant.
+    pub fn remove(&self, own: Identity) {
+        let is_own = find(&self.path).is_ok_and(|found| found.identity == own);
+        if is_own {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+
+    /// Short whatever the folder is called: by descriptor.
+    fn draft(&self) -> PathBuf {
+        let folder = self.folder.as_raw_fd();
+        PathBuf::from(format!("/proc/self/fd/{folder}/.ipc.{}", geteuid()))
+    }
+}
+
+/// A socket file that was found, held so that it cannot become another.
+#[derive(Debug)]
+pub struct Found {
+    handle: File,
+    /// Which file it is.
+    pub identity: Identity,
+    path: PathBuf,
+}
+
+/// Finds a socket file without following a symbolic link.
+///
+/// # Errors
+/// [`ErrorKind::Missing`], [`ErrorKind::Denied`], or [`ErrorKind::Broken`] for
+/// anything that is not a socket.
+pub fn find(path: &Path) -> Result<Found> {
+    let handle = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_PATH | libc::O_NOFOLLOW)
+        .open(path)
+        .map_err(Error::os)?;
+    let found = handle.metadata().map_err(Error::os)?;
+    if !found.file_type().is_socket() {
+        let kind = kind_of(&found);
+        let error = Error::new(ErrorKind::Broken, format!("is a {kind}, not a socket"));
+        return Err(match kind {
+            "symlink" => error.hint("give the path that it leads to"),
+            _ => error,
+        });
+    }
+    Ok(Found {
+        handle,
+        identity: (found.dev(), found.ino()),
+        path: path.to_owned(),
+    })
+}
+
+impl Found {
+    /// What connect(2) takes for it: always short, always this very file.
+    pub fn address(&self) -> Result<UnixAddr> {
+        let short = format!("/proc/self/fd/{}", self.handle.as_raw_fd());
+        match UnixAddr::new(short.as_str()) {
+            Ok(address) if Path::new("/proc/self/fd").exists() => Ok(address),
+            _ => UnixAddr::new(&self.path).map_err(Error::os),
+        }
+    }
+
+    /// Owner, mode, place and time.
+    ///
+    /// # Errors
+    /// None in practice, fstat(2).
+    pub fn metadata(&self) -> Result<std::fs::Metadata> {
+        self.handle.metadata().map_err(Error::os)
+    }
+
+    /// Whether a process has it bound. Disturbs nobody: a server of a stream
+    /// never hears of a datagram socket that asks.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Denied`] when this user may not connect.
+    pub fn is_alive(&self) -> Result<bool> {
+        let probe = probe()?;
+        match connect(probe.as_raw_fd(), &self.address()?) {
+            // Somebody is there, of this type or another, busy or not.
+            Ok(()) | Err(Errno::EPROTOTYPE | Errno::EAGAIN | Errno::EPERM) => Ok(true),
+            Err(Errno::ECONNREFUSED | Errno::ENOENT) => Ok(false),
+            Err(errno) => Err(Error::os(errno)),
+        }
+    }
+
+    /// Whether it is a datagram socket, known only while it is alive.
+    pub fn takes_datagrams(&self) -> bool {
+        let connected = probe().and_then(|probe| {
+            let address = self.address()?;
+            connect(probe.as_raw_fd(), &address).map_err(Error::os)
+        });
+        connected.is_ok()
+    }
+}
+
+impl AsFd for Found {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.handle.as_fd()
+    }
+}
+
+fn probe() -> Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    socket(AddressFamily::Unix, SockType::Datagram, flags, None).map_err(Error::os)
+}

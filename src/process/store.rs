@@ -1,0 +1,293 @@
+//! A small process that keeps descriptors open under labels.
+//!
+//! It starts with the first descriptor and ends when it has none left. Only
+//! its own user gets in, by the word of the kernel. Killed, it takes what it
+//! holds with it, and the next one replaces its file.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::{chdir, geteuid, setsid};
+
+use crate::deadline::Deadline;
+use crate::error::{Error, ErrorKind, Result};
+use crate::object::socket::handing::{Handed, labelled, lines, receive_packet, send_packet};
+use crate::object::socket::{Address, Allowed, Connection, Listener, Type};
+use crate::size::Mode;
+use crate::sys::wait::{Which, reap_waiting};
+use crate::sys::{ancillary, descriptors, fork};
+use crate::wait::Wait;
+
+/// How long one who talks to the holder may keep the others waiting.
+const TURN: Duration = Duration::from_secs(10);
+/// How often a start is tried while another holder comes and goes.
+const ATTEMPTS: usize = 100;
+
+/// Questions to a holder, and its answers: the first byte of a packet.
+const STORE: u8 = b'S';
+const TAKE: u8 = b'T';
+const COPY: u8 = b'C';
+const LIST: u8 = b'L';
+const HERE: u8 = b'H';
+const END: u8 = b'.';
+const TAKEN: u8 = b'!';
+const MISSING: u8 = b'3';
+const EXISTS: u8 = b'4';
+const REFUSED: u8 = b'6';
+
+/// A store, seen from outside.
+#[derive(Debug)]
+pub struct Store<'a> {
+    address: &'a Address,
+}
+
+impl<'a> Store<'a> {
+    /// The store at this address, there or not.
+    pub fn at(address: &'a Address) -> Store<'a> {
+        Store { address }
+    }
+
+    /// Puts descriptors under labels, starting the holder if there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Exists`] when a label is taken: nothing is stored then.
+    pub fn put(&self, items: &[(String, BorrowedFd<'_>)], wait: &mut Wait) -> Result<()> {
+        if items.len() > ancillary::MOST {
+            let message = format!("takes at most {} descriptors at once", ancillary::MOST);
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
+        let labels = lines(items.iter().map(|(label, _)| label.as_str()));
+        let fds: Vec<BorrowedFd<'_>> = items.iter().map(|(_, fd)| *fd).collect();
+        let question = [&[STORE][..], &labels].concat();
+        for _ in 0..ATTEMPTS {
+            let holder = match self.connect(wait) {
+                Err(error) if error.kind() == ErrorKind::Missing => {
+                    self.start()?;
+                    continue;
+                }
+                result => result?,
+            };
+            let sent = send_packet(&holder, &question, &fds, wait);
+            match sent.and_then(|()| answer(&holder, wait)) {
+                Ok(_) => return Ok(()),
+                // It was about to end when it was asked.
+                Err(error) if error.kind() == ErrorKind::Broken => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(restless())
+    }
+
+    /// Gets descriptors by label, all without labels. They leave the store
+    /// when they have arrived, unless they are to be kept there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`] when there is no such label, or no store.
+    pub fn get(&self, labels: &[String], keep: bool, wait: &mut Wait) -> Result<Vec<Handed>> {
+        let verb = if keep { COPY } else { TAKE };
+        let question = [&[verb][..], &lines(labels.iter().map(String::as_str))].concat();
+        for _ in 0..ATTEMPTS {
+            let holder = self.connect(wait)?;
+            match fetch(&holder, &question, wait) {
+                Err(error) if error.kind() == ErrorKind::Broken => {}
+                result => return result,
+            }
+        }
+        Err(restless())
+    }
+
+    /// The labels in the store.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`] when there is no store.
+    pub fn labels(&self, wait: &mut Wait) -> Result<Vec<String>> {
+        let holder = self.connect(wait)?;
+        send_packet(&holder, &[LIST], &[], wait)?;
+        let (bytes, _) = answer(&holder, wait)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let text = text.get(1..).unwrap_or_default();
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
+    fn connect(&self, wait: &mut Wait) -> Result<Connection> {
+        Connection::open(self.address, Type::Seqpacket, &owner(), false, wait).map_err(|error| {
+            match error.kind() {
+                ErrorKind::Missing => error
+                    .saying("there is no such store")
+                    .hint("ipc sock store NAME FD=LABEL starts one"),
+                _ => error,
+            }
+        })
+    }
+
+    /// Starts a holder, unless somebody else just has.
+    fn start(&self) -> Result<()> {
+        let mut listener = match Listener::bind(self.address, Type::Seqpacket, Mode(0o600)) {
+            Err(error) if error.kind() == ErrorKind::Exists => return Ok(()),
+            result => result?,
+        };
+        // Twice, so that nobody has to wait for the holder's end.
+        let between = fork::child(|| {
+            let _ = setsid();
+            let holder = fork::child(|| hold(&mut listener).map_or(1, |()| 0));
+            u8::from(holder.is_err())
+        });
+        let between = between.map_err(|errno| Error::os(errno).about("the holder"))?;
+        while reap_waiting(Which::Pid(between)) == Err(Errno::EINTR) {}
+        listener.hand_on();
+        Ok(())
+    }
+}
+
+fn fetch(holder: &Connection, question: &[u8], wait: &mut Wait) -> Result<Vec<Handed>> {
+    send_packet(holder, question, &[], wait)?;
+    let mut handed = Vec::new();
+    loop {
+        let (bytes, fds) = answer(holder, wait)?;
+        match bytes.split_first() {
+            Some((&HERE, labels)) => handed.extend(labelled(labels, fds)),
+            _ => break,
+        }
+    }
+    // Only what has arrived leaves the store.
+    send_packet(holder, &[TAKEN], &[], wait)?;
+    // They are here, whatever becomes of the holder now.
+    let _ = answer(holder, wait);
+    Ok(handed)
+}
+
+fn owner() -> Allowed {
+    Allowed::Users(vec![geteuid().as_raw()])
+}
+
+fn restless() -> Error {
+    Error::new(ErrorKind::Broken, "the store comes and goes too fast")
+}
+
+/// One packet of a holder; its refusals are errors.
+fn answer(holder: &Connection, wait: &mut Wait) -> Result<(Vec<u8>, Vec<OwnedFd>)> {
+    let (bytes, fds) = receive_packet(holder, wait)?;
+    let text = |rest: &[u8]| String::from_utf8_lossy(rest).into_owned();
+    match bytes.split_first() {
+        None => Err(Error::new(ErrorKind::Broken, "the holder is gone")),
+        Some((&MISSING, rest)) => Err(Error::new(ErrorKind::Missing, text(rest))),
+        Some((&EXISTS, rest)) => Err(Error::new(ErrorKind::Exists, text(rest))),
+        Some((&REFUSED, rest)) => Err(Error::new(ErrorKind::Limit, text(rest))),
+        Some(_) => Ok((bytes, fds)),
+    }
+}
+
+/// The life of a holder.
+fn hold(listener: &mut Listener) -> Result<()> {
+    settle(listener)?;
+    let mut held = BTreeMap::new();
+    let mut forever = Wait::until(Deadline::Never);
+    loop {
+        let guest = listener.accept(&mut forever, &owner(), &mut drop)?;
+        let mut wait = Wait::until(Deadline::after(TURN));
+        // Whoever talks nonsense, or not at all, has had its turn.
+        let _ = serve(&guest, &mut held, &mut wait);
+        if held.is_empty() {
+            // Who comes in this moment finds nobody and tries once more.
+            listener.leave_name();
+            return Ok(());
+        }
+    }
+}
+
+/// Lets go of everything that belongs to the one who started it.
+fn settle(listener: &Listener) -> Result<()> {
+    descriptors::close_others(&[listener.as_fd()]).map_err(Error::os)?;
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null");
+    let null = null.map_err(Error::os)?;
+    for standard in 0..=2 {
+        descriptors::copy_to(null.as_raw_fd(), standard).map_err(Error::os)?;
+    }
+    chdir("/").map_err(Error::os)?;
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).map_err(Error::os)?;
+    // It is here to have descriptors, as many as there may be.
+    let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    Ok(())
+}
+
+type Held = BTreeMap<String, OwnedFd>;
+
+/// Answers one question.
+fn serve(guest: &Connection, held: &mut Held, wait: &mut Wait) -> Result<()> {
+    let (bytes, fds) = match receive_packet(guest, wait) {
+        Err(error) if error.kind() == ErrorKind::Limit => {
+            return refuse(guest, REFUSED, &format!("the holder: {error}"), wait);
+        }
+        result => result?,
+    };
+    match bytes.split_first() {
+        Some((&STORE, labels)) => keep(guest, labelled(labels, fds), held, wait),
+        Some((&verb @ (TAKE | COPY), labels)) => {
+            let text = String::from_utf8_lossy(labels).into_owned();
+            let wanted: Vec<String> = match text.is_empty() {
+                true => held.keys().cloned().collect(),
+                false => text.lines().map(str::to_owned).collect(),
+            };
+            give(guest, &wanted, verb == TAKE, held, wait)
+        }
+        Some((&LIST, _)) => {
+            let labels = lines(held.keys().map(String::as_str));
+            send_packet(guest, &[&[LIST][..], &labels].concat(), &[], wait)
+        }
+        _ => refuse(guest, REFUSED, "the holder does not understand", wait),
+    }
+}
+
+fn refuse(guest: &Connection, code: u8, why: &str, wait: &mut Wait) -> Result<()> {
+    send_packet(guest, &[&[code][..], why.as_bytes()].concat(), &[], wait)
+}
+
+fn keep(guest: &Connection, items: Vec<Handed>, held: &mut Held, wait: &mut Wait) -> Result<()> {
+    let mut new = Held::new();
+    for item in items {
+        if held.contains_key(&item.label) || new.contains_key(&item.label) {
+            let why = format!("there is a descriptor labelled {} already", item.label);
+            return refuse(guest, EXISTS, &why, wait);
+        }
+        new.insert(item.label, item.descriptor);
+    }
+    // Only what its owner knows of is kept.
+    send_packet(guest, &[END], &[], wait)?;
+    held.append(&mut new);
+    Ok(())
+}
+
+fn give(
+    guest: &Connection,
+    wanted: &[String],
+    takes: bool,
+    held: &mut Held,
+    wait: &mut Wait,
+) -> Result<()> {
+    if let Some(label) = wanted.iter().find(|label| !held.contains_key(*label)) {
+        let why = format!("there is no descriptor labelled {label}");
+        return refuse(guest, MISSING, &why, wait);
+    }
+    for batch in wanted.chunks(ancillary::MOST) {
+        let fds: Vec<BorrowedFd<'_>> = batch
+            .iter()
+            .filter_map(|label| held.get(label).map(AsFd::as_fd))
+            .collect();
+        let labels = lines(batch.iter().map(String::as_str));
+        send_packet(guest, &[&[HERE][..], &labels].concat(), &fds, wait)?;
+    }
+    send_packet(guest, &[END], &[], wait)?;
+    // One whose table was full, or who was killed, does not say this.
+    let (bytes, _) = receive_packet(guest, wait)?;
+    if bytes == [TAKEN] {
+        if takes {
+            held.retain(|label, _| !wanted.contains(label));
+        }
+        send_packet(guest, &[END], &[], wait)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,288 @@
+//! Descriptors handed from one process to another.
+
+use crate::sandbox::{Sandbox, file, has, is_root, skip, until};
+
+use super::{file_of, left};
+
+#[test]
+fn a_file_goes_to_somebody_who_could_not_open_it() {
+    let sb = Sandbox::new();
+    file(&sb, "secret", b"the secret");
+    let receiver = sb
+        .ipc([
+            "sock", "recv-fd", "x", "-t", "30s", "--place", "0=doc", "--exec", "--", "cat",
+        ])
+        .start();
+    sb.sh("exec 5< secret; rm secret; ipc sock send-fd x 5=doc --wait -t 30s")
+        .run()
+        .ok();
+    let (status, stdout, stderr) = receiver.finish();
+    assert_eq!(
+        (status.code(), stdout.as_str(), stderr.as_str()),
+        (Some(0), "the secret", "")
+    );
+    assert!(left(&sb).is_empty());
+}
+
+#[test]
+fn the_command_finds_them_from_three_on_as_systemd_hands_them() {
+    let sb = Sandbox::new();
+    for (name, text) in [("a", "A"), ("b", "B"), ("c", "C")] {
+        file(&sb, name, text.as_bytes());
+    }
+    let script = "[ $LISTEN_PID = $$ ] && echo $LISTEN_FDS $LISTEN_FDNAMES $IPC_SOCK_NAME;
+        cat <&3; cat <&4; cat <&5; echo";
+    let receiver = sb
+        .ipc([
+            "sock", "recv-fd", "x", "-t", "30s", "--exec", "--", "bash", "-c", script,
+        ])
+        .start();
+    sb.sh("exec 7< c 8< a 9< b; ipc sock send-fd x 8=first 9 7=last --wait -t 30s")
+        .run()
+        .ok();
+    let (_, stdout, stderr) = receiver.finish();
+    assert_eq!(stdout, "3 first:fd9:last x\nABC\n", "{stderr}");
+}
+
+#[test]
+fn the_command_has_the_descriptors_of_the_caller_those_that_came_and_none_of_ours() {
+    let sb = Sandbox::new();
+    let list = "ls /proc/$$/fd; :";
+    let numbers = |text: &[u8]| -> std::collections::BTreeSet<u32> {
+        let text = String::from_utf8_lossy(text);
+        text.lines().map(|line| line.parse().unwrap()).collect()
+    };
+    let direct = sb.program("sh", ["-c", list]).run();
+    let mut expected = numbers(&direct.ok().stdout);
+    let receiver = sb
+        .ipc([
+            "sock", "recv-fd", "x", "-t", "30s", "--place", "9=a", "--exec", "--", "sh", "-c", list,
+        ])
+        .start();
+    sb.sh("ipc sock send-fd x 0=a 0=b --wait -t 30s").run().ok();
+    expected.extend([3, 4, 9]);
+    assert_eq!(numbers(receiver.finish().1.as_bytes()), expected);
+}
+
+#[test]
+fn two_hundred_arrive_in_order_and_again_through_a_command() {
+    let sb = Sandbox::new();
+    let script = "i=10; words=; while [ $i -lt 210 ]; do
+            echo $i > f$i; eval \"exec $i< f$i\"; words=\"$words $i=n$i\"; i=$((i+1)); done
+        ipc sock send-fd x $words --wait -t 30s";
+    let receiver = "i=3; while [ $i -lt 203 ]; do read -r n <&$i; echo $n; i=$((i+1)); done; echo $LISTEN_FDNAMES";
+    let receiver = sb
+        .ipc([
+            "sock", "recv-fd", "x", "-t", "30s", "--exec", "--", "bash", "-c", receiver,
+        ])
+        .start();
+    sb.program("bash", ["-c", script]).run().ok();
+    let (status, stdout, stderr) = receiver.finish();
+    assert_eq!(status.code(), Some(0), "{stderr}");
+    let mut lines: Vec<&str> = stdout.lines().collect();
+    let names = lines.pop().unwrap();
+    let expected: Vec<String> = (10..210).map(|n| n.to_string()).collect();
+    assert_eq!(lines, expected);
+    assert!(names.starts_with("n10:n11:") && names.ends_with(":n209"));
+}
+
+#[test]
+fn a_full_table_is_said_to_both_sides_and_none_is_leaked() {
+    let sb = Sandbox::new();
+    let receiver = sb
+        .sh("ulimit -n 40; exec ipc sock recv-fd x -t 30s")
+        .start();
+    let script = "i=10; words=; while [ $i -lt 110 ]; do
+            eval \"exec $i< /dev/null\"; words=\"$words $i\"; i=$((i+1)); done
+        ipc sock send-fd x $words --wait -t 30s; echo $?; cat <&109; ls /proc/$$/fd | wc -l";
+    let sender = sb.program("bash", ["-c", script]).run();
+    let (status, stdout, stderr) = receiver.finish();
+    assert_eq!((status.code(), stdout.as_str()), (Some(6), ""), "{stderr}");
+    assert!(
+        stderr.contains("RLIMIT_NOFILE") && stderr.contains("closed again"),
+        "{stderr}"
+    );
+    let text = String::from_utf8_lossy(&sender.stdout).into_owned();
+    // The sender has all of them still.
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "6", "{sender}");
+    assert!(lines[1].parse::<u32>().unwrap() >= 103, "{sender}");
+    sender.stderr_has("the receiver could not take them");
+}
+
+#[test]
+fn what_came_is_shown_and_closed_without_a_command() {
+    let sb = Sandbox::new();
+    for json in [false, true] {
+        let more: &[&str] = if json { &["--json"] } else { &[] };
+        let recv = ["sock", "recv-fd", "x", "-t", "30s"];
+        let receiver = sb.ipc(recv.iter().chain(more)).start();
+        sb.sh("exec 5< /dev/null; ipc sock send-fd x 5=null --wait -t 30s")
+            .run()
+            .ok();
+        let (status, stdout, _) = receiver.finish();
+        assert_eq!(status.code(), Some(0));
+        let expected = if json {
+            "{\"name\":\"/x\",\"descriptors\":[{\"label\":\"null\",\"type\":\"device\",\"target\":\"/dev/null\"}]}\n"
+        } else {
+            "null\tdevice\t/dev/null\n"
+        };
+        assert_eq!(stdout, expected);
+    }
+}
+
+#[test]
+fn python_sends_and_takes_descriptors() {
+    if !has("python3") {
+        return;
+    }
+    let sb = Sandbox::new();
+    file(&sb, "data", b"from python");
+    let receiver = sb
+        .ipc([
+            "sock",
+            "recv-fd",
+            "./x",
+            "-t",
+            "30s",
+            "--exec",
+            "--",
+            "sh",
+            "-c",
+            "cat <&3; echo $LISTEN_FDNAMES",
+        ])
+        .start();
+    until("the socket", || sb.folder().join("x").exists());
+    let sender = "import socket
+s = socket.socket(socket.AF_UNIX); s.settimeout(30); s.connect('./x')
+f = open('data')
+socket.send_fds(s, [b'x'], [f.fileno()])";
+    sb.program("python3", ["-c", sender]).run().ok();
+    assert_eq!(receiver.finish().1, "from pythonunknown\n");
+    let receiver = "import os, socket
+s = socket.socket(socket.AF_UNIX); s.bind('./y'); s.listen(1); s.settimeout(30)
+c = s.accept()[0]
+text, fds, _, _ = socket.recv_fds(c, 1000, 10)
+print(text.decode(), os.read(fds[1], 100).decode())";
+    let receiver = sb.program("python3", ["-c", receiver]).start();
+    sb.sh("exec 5< /dev/null 6< data; ipc sock send-fd ./y 5=null 6=text --wait -t 30s")
+        .run()
+        .ok();
+    assert_eq!(receiver.finish().1, "null\ntext\n from python\n");
+}
+
+#[test]
+fn a_listening_socket_goes_to_another_process_which_serves_it() {
+    if !has("python3") {
+        return;
+    }
+    let sb = Sandbox::new();
+    let giver = "import os, socket, subprocess
+s = socket.socket(socket.AF_UNIX); s.bind('./public'); s.listen(5)
+fd = s.fileno()
+subprocess.run(['ipc', 'sock', 'send-fd', 'x', f'{fd}=web', '--wait', '-t', '30s'], pass_fds=[fd], check=True)";
+    let server = "import socket
+s = socket.socket(fileno=3); s.settimeout(30); c = s.accept()[0]; c.sendall(b'served'); c.close()";
+    let server = sb
+        .ipc([
+            "sock", "recv-fd", "x", "-t", "30s", "--exec", "--", "python3", "-c", server,
+        ])
+        .start();
+    sb.program("python3", ["-c", giver]).run().ok();
+    sb.ipc(["sock", "connect", "./public", "-t", "30s"])
+        .run()
+        .ok()
+        .stdout("served");
+    assert_eq!(server.finish().0.code(), Some(0));
+}
+
+#[test]
+fn failures_of_ours_are_125_with_a_command_and_their_own_codes_without() {
+    let sb = Sandbox::new();
+    let exec = ["--exec", "--", "true"];
+    let recv = ["sock", "recv-fd", "x"];
+    for (words, with, without) in [
+        (&["-t", "20ms"][..], 124, 124),
+        (&["--try"], 124, 1),
+        (&["--conflict-code", "9", "--try"], 9, 1),
+        (&["--no-such-option"], 125, 2),
+    ] {
+        let own = recv.iter().chain(words);
+        let _ = sb.ipc(own.clone().chain(&exec)).run().code(with);
+        let _ = sb.ipc(own).run().code(without);
+    }
+    std::fs::write(file_of(&sb, "x"), b"").unwrap();
+    sb.ipc(recv.iter().chain(&exec)).run().code(125);
+    sb.ipc(recv).run().code(7);
+}
+
+#[test]
+fn a_command_that_cannot_start_has_the_codes_of_a_shell() {
+    let sb = Sandbox::new();
+    let recv = [
+        "sock",
+        "recv-fd",
+        "x",
+        "-t",
+        "30s",
+        "--exec",
+        "--",
+        "./is-not-there",
+    ];
+    let receiver = sb.ipc(recv).start();
+    sb.sh("ipc sock send-fd x 0 --wait -t 30s").run().ok();
+    let (status, _, stderr) = receiver.finish();
+    assert_eq!(status.code(), Some(127));
+    assert_eq!(
+        stderr,
+        "ipc: sock recv-fd: ./is-not-there: command not found\n"
+    );
+}
+
+#[test]
+fn what_is_not_open_is_not_sent() {
+    let sb = Sandbox::new();
+    sb.sh("ipc sock send-fd x 77=log").run().code(3).stderr(
+        "ipc: sock send-fd: descriptor 77: is not open\nhint: exec 77< FILE opens it in a shell\n",
+    );
+    sb.sh("ipc sock send-fd x 0 <&-").run().code(3);
+    sb.ipc(["sock", "send-fd", "x", "1=a:b"]).run().code(2);
+    sb.ipc(["sock", "send-fd", "x", "log"]).run().code(2);
+}
+
+#[test]
+fn the_receiver_has_the_rights_of_the_open_file_and_not_of_its_user() {
+    if !is_root() {
+        return skip("only root can start a process of another user");
+    }
+    let sb = Sandbox::new();
+    let path = file(&sb, "secret", b"for root alone");
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(sb.folder(), open).unwrap();
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--"];
+    let refused = sb
+        .program("setpriv", nobody.iter().chain(&["cat", "secret"]))
+        .run();
+    assert!(!refused.status.success());
+    let recv = [
+        "ipc",
+        "sock",
+        "recv-fd",
+        "@secret",
+        "-t",
+        "30s",
+        "--exec",
+        "--",
+        "sh",
+        "-c",
+        "id -u; cat <&3",
+    ];
+    let receiver = sb.program("setpriv", nobody.iter().chain(&recv)).start();
+    sb.sh("exec 3< secret; ipc sock send-fd @secret 3 --wait -t 30s --allow-uid 65534")
+        .run()
+        .ok();
+    let (_, stdout, stderr) = receiver.finish();
+    assert_eq!(stdout, "65534\nfor root alone", "{stderr}");
+}

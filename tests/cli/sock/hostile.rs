@@ -1,0 +1,326 @@
+//! Strangers at the other end, and things planted where a socket is to be.
+
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
+
+use super::{file_of, left};
+use crate::sandbox::{Sandbox, file, has, is_root, skip, until};
+
+const NOBODY: [&str; 4] = ["--reuid=65534", "--regid=65534", "--clear-groups", "--"];
+
+/// Whether another user can be played; the folder is then open to it.
+fn has_stranger(sb: &Sandbox) -> bool {
+    if !is_root() {
+        skip("only root can start a process of another user");
+        return false;
+    }
+    let open = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(sb.folder(), open).unwrap();
+    true
+}
+
+#[test]
+fn a_stranger_is_turned_away_and_told_of_and_the_next_one_is_served() {
+    let sb = Sandbox::new();
+    if !has_stranger(&sb) {
+        return;
+    }
+    for name in ["@door", "./door"] {
+        let serve = [
+            "sock", "serve", name, "--mode", "0777", "-n", "1", "-t", "30s", "--", "cat",
+        ];
+        let server = sb.ipc(serve).start();
+        let call = [
+            "ipc",
+            "sock",
+            "call",
+            name,
+            "--wait",
+            "-t",
+            "30s",
+            "--allow-uid",
+            "any",
+            "let me in",
+        ];
+        let refused = sb.program("setpriv", NOBODY.iter().chain(&call)).run();
+        assert_eq!(String::from_utf8_lossy(&refused.stdout), "", "{refused}");
+        sb.ipc(["sock", "call", name, "-t", "30s", "me"])
+            .run()
+            .ok()
+            .stdout("me");
+        let (status, _, stderr) = server.finish();
+        assert_eq!(status.code(), Some(0));
+        assert!(stderr.contains("of user 65534 is refused"), "{stderr}");
+        assert!(stderr.contains("hint: --allow-uid 65534"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_stranger_who_is_allowed_comes_in() {
+    let sb = Sandbox::new();
+    if !has_stranger(&sb) {
+        return;
+    }
+    for user in ["65534", "nobody", "any"] {
+        let serve = [
+            "sock",
+            "serve",
+            "@door",
+            "--allow-uid",
+            user,
+            "-n",
+            "1",
+            "-t",
+            "30s",
+            "--",
+        ];
+        let script = ["sh", "-c", "echo user $IPC_PEER_UID"];
+        let _server = sb.ipc(serve.iter().chain(&script)).start();
+        let call = [
+            "ipc",
+            "sock",
+            "call",
+            "@door",
+            "--wait",
+            "-t",
+            "30s",
+            "--allow-uid",
+            "0",
+            "x",
+        ];
+        sb.program("setpriv", NOBODY.iter().chain(&call))
+            .run()
+            .ok()
+            .stdout("user 65534\n");
+    }
+    sb.ipc([
+        "sock",
+        "serve",
+        "@door",
+        "--allow-uid",
+        "no such user",
+        "--",
+        "cat",
+    ])
+    .run()
+    .code(2);
+}
+
+#[test]
+fn datagrams_of_strangers_are_dropped() {
+    let sb = Sandbox::new();
+    if !has_stranger(&sb) {
+        return;
+    }
+    for more in [&["-n", "1"][..], &[]] {
+        let recv = ["sock", "recv", "@box", "--type", "dgram", "-t", "30s"];
+        let receiver = sb.ipc(recv.iter().chain(more)).start();
+        let send = [
+            "ipc",
+            "sock",
+            "send",
+            "@box",
+            "--wait",
+            "-t",
+            "30s",
+            "--type",
+            "dgram",
+            "--allow-uid",
+            "any",
+            "evil",
+        ];
+        sb.program("setpriv", NOBODY.iter().chain(&send)).run().ok();
+        sb.ipc([
+            "sock", "send", "@box", "-t", "30s", "--type", "dgram", "good",
+        ])
+        .run()
+        .ok();
+        assert_eq!(receiver.finish().1, "good");
+    }
+}
+
+#[test]
+fn a_server_of_a_stranger_under_an_abstract_name_is_not_trusted() {
+    let sb = Sandbox::new();
+    if !has_stranger(&sb) {
+        return;
+    }
+    let serve = [
+        "ipc",
+        "sock",
+        "serve",
+        "@trap",
+        "--allow-uid",
+        "any",
+        "-t",
+        "30s",
+        "--",
+        "cat",
+    ];
+    let _trap = sb.program("setpriv", NOBODY.iter().chain(&serve)).start();
+    for verb in [
+        &["call", "@trap", "x"][..],
+        &["connect", "@trap"],
+        &["send", "@trap", "x"],
+        &["send-fd", "@trap", "0"],
+    ] {
+        let words = ["sock"].iter().chain(verb).chain(&["--wait", "-t", "30s"]);
+        sb.ipc(words)
+            .run()
+            .code(5)
+            .stderr_has("of user 65534 is refused");
+    }
+    sb.ipc([
+        "sock",
+        "call",
+        "@trap",
+        "--allow-uid",
+        "65534",
+        "-t",
+        "30s",
+        "x",
+    ])
+    .run()
+    .ok()
+    .stdout("x");
+}
+
+#[test]
+fn what_is_not_a_socket_is_never_replaced_nor_removed_nor_used() {
+    let sb = Sandbox::new();
+    let precious = file(&sb, "precious", b"precious");
+    let target = UnixListener::bind(sb.folder().join("target")).unwrap();
+    file(&sb, "regular", b"precious");
+    symlink(&precious, sb.folder().join("symlink")).unwrap();
+    symlink("target", sb.folder().join("to-a-socket")).unwrap();
+    symlink("nowhere", sb.folder().join("dangling")).unwrap();
+    sb.program("mkfifo", ["fifo"]).run().ok();
+    std::fs::create_dir(sb.folder().join("folder")).unwrap();
+    for plant in [
+        "regular",
+        "symlink",
+        "to-a-socket",
+        "dangling",
+        "fifo",
+        "folder",
+    ] {
+        let path = format!("./{plant}");
+        let before = std::fs::symlink_metadata(sb.folder().join(plant)).unwrap();
+        for verb in [
+            &["listen"][..],
+            &["recv"],
+            &["serve", "-t", "1s", "--", "cat"],
+            &["recv-fd"],
+            &["connect"],
+            &["send", "x"],
+            &["call", "x"],
+            &["send-fd", "0"],
+            &["rm"],
+            &["rm", "--force"],
+            &["stat"],
+            &["store", "0=x"],
+            &["fetch"],
+        ] {
+            let (name, rest) = verb.split_first().unwrap();
+            let words = ["sock", name, &path]
+                .into_iter()
+                .chain(rest.iter().copied());
+            let refused = sb.ipc(words).run();
+            refused.code(7).stderr_has("not a socket");
+        }
+        let after = std::fs::symlink_metadata(sb.folder().join(plant)).unwrap();
+        use std::os::unix::fs::MetadataExt;
+        assert_eq!(before.ino(), after.ino(), "{plant}");
+    }
+    assert_eq!(std::fs::read(precious).unwrap(), b"precious");
+    drop(target);
+}
+
+#[test]
+fn a_live_socket_of_another_program_is_never_replaced() {
+    let sb = Sandbox::new();
+    let path = sb.folder().join("theirs");
+    let listener = UnixListener::bind(&path).unwrap();
+    for kind in ["stream", "seqpacket", "dgram"] {
+        sb.ipc(["sock", "recv", "./theirs", "--type", kind, "-t", "1s"])
+            .run()
+            .code(4)
+            .stderr_has("a server is there already");
+    }
+    // The question did not disturb it: nobody has connected.
+    listener.set_nonblocking(true).unwrap();
+    assert!(listener.accept().is_err());
+    drop(listener);
+    // Dead, it is taken over.
+    let receiver = sb.ipc(["sock", "recv", "./theirs", "-t", "30s"]).start();
+    sb.ipc(["sock", "send", "./theirs", "--wait", "-t", "30s", "x"])
+        .run()
+        .ok();
+    assert_eq!(receiver.finish().1, "x");
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_runtime_folder_that_others_can_enter_is_not_used() {
+    let sb = Sandbox::new();
+    let run = sb.folder().join("run");
+    std::fs::create_dir(&run).unwrap();
+    std::fs::set_permissions(&run, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for verb in ["listen", "recv", "connect", "recv-fd"] {
+        sb.ipc(["sock", verb, "x", "-t", "1s"])
+            .run()
+            .code(5)
+            .stderr_has("is not a folder that belongs to you alone");
+    }
+    std::fs::set_permissions(&run, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let receiver = sb.ipc(["sock", "recv", "x", "-t", "30s"]).start();
+    sb.ipc(["sock", "send", "x", "--wait", "-t", "30s", "y"])
+        .run()
+        .ok();
+    assert_eq!(receiver.finish().1, "y");
+}
+
+#[test]
+fn a_leftover_of_a_starter_that_was_killed_is_cleared() {
+    let sb = Sandbox::new();
+    std::fs::create_dir(sb.folder().join("run")).unwrap();
+    let run = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(sb.folder().join("run"), run).unwrap();
+    // SAFETY: has no precondition.
+    let draft = format!("run/.ipc.{}", unsafe { libc::geteuid() });
+    drop(UnixListener::bind(sb.folder().join(&draft)).unwrap());
+    let mut server = sb.ipc(["sock", "serve", "s", "--", "cat"]).start();
+    until("the socket", || file_of(&sb, "s").exists());
+    assert!(
+        file_of(&sb, "s")
+            .metadata()
+            .unwrap()
+            .file_type()
+            .is_socket()
+    );
+    server.signal(libc::SIGTERM);
+    server.wait();
+    assert!(left(&sb).is_empty(), "{:?}", left(&sb));
+}
+
+#[test]
+fn nonsense_from_a_peer_does_not_disturb_a_holder() {
+    if !has("python3") {
+        return;
+    }
+    let sb = Sandbox::new();
+    sb.sh("ipc sock store ./keep 0=in").run().ok();
+    let nonsense = "import os, socket
+for text in [b'', b'Z', b'S', b'Sa\\nb\\n', b'T\\xff\\n', b'!', b'3']:
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.settimeout(30); s.connect('./keep')
+    if text: socket.send_fds(s, [text], [0] if text == b'Z' else [])
+    s.close()";
+    sb.program("python3", ["-c", nonsense]).run().ok();
+    sb.ipc(["sock", "fetch", "./keep", "--list", "-t", "30s"])
+        .run()
+        .ok()
+        .stdout("in\n");
+    sb.ipc(["sock", "fetch", "./keep", "--exec", "--", "true"])
+        .run()
+        .ok();
+}

@@ -1,0 +1,214 @@
+//! Descriptors that outlive the shell which opened them.
+
+use crate::sandbox::{Sandbox, file, is_root, skip, until};
+
+use super::{file_of, left};
+
+/// The process that holds a store.
+fn holder(sb: &Sandbox, name: &str) -> i32 {
+    let seen = sb.ipc(["sock", "stat", name, "--json"]).run();
+    let pids = seen.ok().json()["objects"][0]["pids"].clone();
+    pids[0].as_i64().unwrap() as i32
+}
+
+#[track_caller]
+fn is_gone(sb: &Sandbox, pid: i32) {
+    until("the holder to end", || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.is_empty() || stat.contains(") Z ")
+    });
+    assert!(left(sb).is_empty(), "{:?}", left(sb));
+}
+
+#[test]
+fn a_store_starts_when_needed_and_ends_when_it_is_empty() {
+    let sb = Sandbox::new();
+    file(&sb, "data", b"one two three");
+    // Half read by one shell, read on by another: it is the same open file.
+    sb.sh("exec 3< data 4< /dev/zero
+           dd bs=4 count=1 <&3 2> /dev/null; ipc sock store keep 3=data 4=out")
+        .run()
+        .ok()
+        .stdout("one ");
+    let pid = holder(&sb, "keep");
+    sb.ipc(["sock", "fetch", "keep", "--list"])
+        .run()
+        .ok()
+        .stdout("data\nout\n");
+    sb.ipc([
+        "sock", "fetch", "keep", "data", "--place", "0=data", "--exec", "--", "cat",
+    ])
+    .run()
+    .ok()
+    .stdout("two three");
+    sb.ipc(["sock", "fetch", "keep", "--list", "--json"])
+        .run()
+        .ok()
+        .stdout("{\"name\":\"/keep\",\"labels\":[\"out\"]}\n");
+    sb.ipc(["-q", "sock", "fetch", "keep"]).run().code(0);
+    is_gone(&sb, pid);
+    sb.ipc(["sock", "fetch", "keep"])
+        .run()
+        .code(3)
+        .stderr("ipc: sock fetch: /keep: there is no such store (ENOENT)\nhint: ipc sock store NAME FD=LABEL starts one\n");
+}
+
+#[test]
+fn the_holder_keeps_nothing_of_the_shell_but_what_was_stored() {
+    let sb = Sandbox::new();
+    // The pipes of this test end with the verb, or it would wait here for ever.
+    sb.sh("exec 3< /dev/null 4< /dev/zero; ipc sock store keep 3=null")
+        .run()
+        .ok();
+    let pid = holder(&sb, "keep");
+    let mut targets: Vec<String> = std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .unwrap()
+        .map(|entry| std::fs::read_link(entry.unwrap().path()).unwrap())
+        .map(|target| target.to_string_lossy().into_owned())
+        .filter(|target| !target.starts_with("socket:"))
+        .collect();
+    targets.sort();
+    assert_eq!(targets, ["/dev/null"; 4]);
+    let cwd = std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap();
+    assert_eq!(cwd, std::path::Path::new("/"));
+    sb.ipc(["sock", "fetch", "keep", "--exec", "--", "true"])
+        .run()
+        .ok();
+    is_gone(&sb, pid);
+}
+
+#[test]
+fn a_copy_stays_with_keep_and_labels_are_unique() {
+    let sb = Sandbox::new();
+    sb.sh("ipc sock store keep 0=in").run().ok();
+    let pid = holder(&sb, "keep");
+    for _ in 0..3 {
+        sb.ipc([
+            "sock",
+            "fetch",
+            "keep",
+            "in",
+            "--keep",
+            "--exec",
+            "--",
+            "sh",
+            "-c",
+            "echo $LISTEN_FDS",
+        ])
+        .run()
+        .ok()
+        .stdout("1\n");
+    }
+    sb.ipc(["sock", "store", "keep", "0=new", "0=in"])
+        .run()
+        .code(4)
+        .stderr("ipc: sock store: /keep: there is a descriptor labelled in already\n");
+    sb.ipc(["sock", "fetch", "keep", "new"])
+        .run()
+        .code(3)
+        .stderr("ipc: sock fetch: /keep: there is no descriptor labelled new\n");
+    sb.ipc(["sock", "fetch", "keep", "new", "--exec", "--", "true"])
+        .run()
+        .code(125);
+    sb.ipc(["sock", "fetch", "keep", "in", "--exec", "--", "true"])
+        .run()
+        .ok();
+    is_gone(&sb, pid);
+}
+
+#[test]
+fn many_shells_store_at_once_and_find_one_holder() {
+    let sb = Sandbox::new();
+    sb.sh("for i in 1 2 3 4 5 6 7 8 9 10 11 12; do ipc sock store keep 0=n$i -t 30s & done; wait")
+        .run()
+        .ok();
+    let pid = holder(&sb, "keep");
+    let listed = sb.ipc(["sock", "fetch", "keep", "--list"]).run();
+    assert_eq!(
+        String::from_utf8_lossy(&listed.ok().stdout).lines().count(),
+        12
+    );
+    sb.sh("for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+               ipc sock fetch keep n$i -t 30s --exec -- true & done; wait")
+        .run()
+        .ok();
+    is_gone(&sb, pid);
+}
+
+#[test]
+fn nothing_leaves_the_store_for_one_whose_table_is_full() {
+    let sb = Sandbox::new();
+    let script = "i=10; words=; while [ $i -lt 60 ]; do
+            eval \"exec $i< /dev/null\"; words=\"$words $i\"; i=$((i+1)); done
+        ipc sock store keep $words";
+    sb.program("bash", ["-c", script]).run().ok();
+    let pid = holder(&sb, "keep");
+    sb.sh("ulimit -n 30; ipc sock fetch keep")
+        .run()
+        .code(6)
+        .stderr_has("RLIMIT_NOFILE");
+    let listed = sb.ipc(["sock", "fetch", "keep", "--list"]).run();
+    assert_eq!(
+        String::from_utf8_lossy(&listed.ok().stdout).lines().count(),
+        50
+    );
+    sb.ipc([
+        "sock",
+        "fetch",
+        "keep",
+        "--exec",
+        "--",
+        "sh",
+        "-c",
+        "[ $LISTEN_FDS = 50 ]",
+    ])
+    .run()
+    .ok();
+    is_gone(&sb, pid);
+}
+
+#[test]
+fn a_killed_holder_is_replaced() {
+    let sb = Sandbox::new();
+    sb.sh("ipc sock store keep 0=old").run().ok();
+    let pid = holder(&sb, "keep");
+    // SAFETY: a plain system call; the process is one that this test started.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGKILL) }, 0);
+    until("the socket to be stale", || {
+        let seen = sb.ipc(["sock", "stat", "keep", "--json"]).run();
+        seen.ok().json()["objects"][0]["status"] == "stale"
+    });
+    assert!(file_of(&sb, "keep").exists());
+    sb.sh("ipc sock store keep 0=new").run().ok();
+    let pid = holder(&sb, "keep");
+    sb.ipc(["sock", "fetch", "keep", "--list"])
+        .run()
+        .ok()
+        .stdout("new\n");
+    sb.ipc(["sock", "fetch", "keep", "--exec", "--", "true"])
+        .run()
+        .ok();
+    is_gone(&sb, pid);
+}
+
+#[test]
+fn another_user_does_not_get_at_it() {
+    if !is_root() {
+        return skip("only root can start a process of another user");
+    }
+    let sb = Sandbox::new();
+    sb.sh("ipc sock store @keep 0=in").run().ok();
+    let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--"];
+    for verb in [
+        &["fetch", "@keep"][..],
+        &["fetch", "@keep", "--list"],
+        &["store", "@keep", "0=x"],
+    ] {
+        let ipc = ["ipc", "sock"].into_iter().chain(verb.iter().copied());
+        let words = nobody.iter().copied().chain(ipc);
+        sb.program("setpriv", words).run().code(5);
+    }
+    sb.ipc(["sock", "fetch", "@keep", "--exec", "--", "true"])
+        .run()
+        .ok();
+}
