@@ -14,9 +14,11 @@ use crate::error::Result;
 use crate::escape::escaped_text;
 
 pub mod payload;
+mod progress;
 mod stdout;
 pub mod table;
 
+pub use progress::{Counted, Progress};
 pub use stdout::Stdout;
 
 /// When to use colour.

@@ -37,6 +37,7 @@ mod mq;
 mod names;
 mod numpy;
 mod output;
+mod progress;
 mod python;
 mod readme;
 mod sem;
