@@ -254,6 +254,12 @@ impl Source {
         }
     }
 
+    /// How many bytes will come, where a file tells.
+    pub(crate) fn length(&self) -> Option<u64> {
+        let found = std::fs::metadata(self.file.as_ref()?).ok()?;
+        found.is_file().then_some(found.len())
+    }
+
     /// Whether the bytes come from this very file: what is written to it would
     /// come out again.
     pub(crate) fn is_file(&self, arguments: &[OsString], device: u64, inode: u64) -> bool {

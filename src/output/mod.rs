@@ -16,9 +16,11 @@ use crate::escape::escaped_text;
 pub mod branches;
 pub mod payload;
 pub mod pour;
+mod progress;
 mod stdout;
 pub mod table;
 
+pub use progress::{Counted, Progress};
 pub use stdout::Stdout;
 
 /// When to use colour.

@@ -11,7 +11,7 @@ use nix::sys::signalfd::SignalFd;
 use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::write;
 
-use super::stdout_descriptor;
+use super::{Progress, stdout_descriptor};
 use crate::buffer::Buffer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::shm::Segment;
@@ -142,7 +142,13 @@ impl Stdout {
     ///
     /// # Errors
     /// When the bytes do not arrive.
-    pub fn copy(&mut self, segment: &Segment, range: Range<u64>, snapshot: bool) -> Result<()> {
+    pub fn copy(
+        &mut self,
+        segment: &Segment,
+        range: Range<u64>,
+        snapshot: bool,
+        progress: &mut Progress,
+    ) -> Result<()> {
         self.flush()?;
         require_open()?;
         let mut at = range.start;
@@ -156,6 +162,7 @@ impl Stdout {
             let length = segment.read_at(&mut chunk[..wanted], at)?;
             self.deliver(&chunk[..length]).map_err(|(_, error)| error)?;
             at += length as u64;
+            progress.advance(length as u64);
         }
         Ok(())
     }

@@ -50,6 +50,7 @@ mod output;
 mod pipe;
 mod proc;
 mod proc_ties;
+mod progress;
 mod python;
 mod readme;
 mod replace;

@@ -13,7 +13,7 @@ use ipc::escape::escaped;
 use crate::sandbox::Sandbox;
 
 /// Opens a terminal: its master and its slave side.
-fn terminal() -> (File, File) {
+pub fn terminal() -> (File, File) {
     let open = |path: &OsStr| {
         let mut options = OpenOptions::new();
         options.read(true).write(true).custom_flags(libc::O_NOCTTY);

@@ -66,7 +66,7 @@ impl Create {
         // Kept between two attempts: a stream can be read only once.
         let mut draft = None;
         let outcome = self.creation.if_exists.apply(
-            || self.create(&name, &mut draft),
+            || self.create(context, &name, &mut draft),
             || self.check_existing(&name),
             // What is no segment is left alone.
             || SegmentInfo::require_file(&name).and_then(|()| Segment::unlink(&name)),
@@ -81,15 +81,15 @@ impl Create {
         Ok(exit)
     }
 
-    fn create(&self, name: &Name, draft: &mut Option<Draft>) -> Result<()> {
+    fn create(&self, context: &Context, name: &Name, draft: &mut Option<Draft>) -> Result<()> {
         let draft = match draft {
             Some(draft) => draft,
-            None => draft.insert(self.draft(name)?),
+            None => draft.insert(self.draft(context, name)?),
         };
         draft.publish()
     }
 
-    fn draft(&self, name: &Name) -> Result<Draft> {
+    fn draft(&self, context: &Context, name: &Name) -> Result<Draft> {
         let allocation = if self.sparse {
             Allocation::Sparse
         } else {
@@ -103,7 +103,9 @@ impl Create {
                     Segment::require_free(name)?;
                 }
                 let known = self.expected_size();
-                Draft::of(name, &mut open_file(file)?, known, 0, allocation, mode)
+                let (mut source, mut progress) = (open_file(file)?, context.out.progress(known));
+                let source = &mut progress.of(&mut *source);
+                Draft::of(name, source, known, 0, allocation, mode)
             }
             None => Draft::zeros(name, self.size.map_or(0, |size| size.0), allocation, mode),
         }

@@ -112,7 +112,9 @@ impl Read {
         if self.hex || context.out.is_terminal() {
             return self.print_for_people(context, segment, range);
         }
-        context.out.stdout().copy(segment, range, self.snapshot)
+        let mut progress = context.out.progress(Some(range.end - range.start));
+        let out = context.out.stdout();
+        out.copy(segment, range, self.snapshot, &mut progress)
     }
 
     fn range(&self, size: u64) -> Result<Range<u64>> {

@@ -79,7 +79,7 @@ pub(crate) struct Write {
 impl Write {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
         let name = context.name(&self.name)?;
-        let (written, created) = self.write(&name)?;
+        let (written, created) = self.write(context, &name)?;
         if context.out.is_json() {
             let label = Label::new(context.inner(&name));
             let document = json!({
@@ -92,7 +92,7 @@ impl Write {
         Ok(Exit::Done)
     }
 
-    fn write(&self, name: &Name) -> Result<(u64, bool)> {
+    fn write(&self, context: &Context, name: &Name) -> Result<(u64, bool)> {
         let start = self.offset.0;
         let mut draft: Option<Draft> = None;
         // Another process may create or remove the segment between two steps.
@@ -106,7 +106,9 @@ impl Write {
                 (Ok(segment), None) => {
                     self.require_other_input(name, &segment)?;
                     let mut source = self.source.open(&self.data)?;
-                    return Ok((self.put(name, &segment, &mut source)?, false));
+                    let mut progress = context.out.progress(self.source.length());
+                    let source = &mut progress.of(&mut *source);
+                    return Ok((self.put(name, &segment, source)?, false));
                 }
                 (Err(error), _) if error.kind() != ErrorKind::Missing => return Err(error),
                 (Err(error), _) if !self.create => {
@@ -116,7 +118,7 @@ impl Write {
             }
             let draft = match &mut draft {
                 Some(draft) => draft,
-                none => none.insert(self.draft(name)?),
+                none => none.insert(self.draft(context, name)?),
             };
             match draft.publish() {
                 Err(error) if error.kind() == ErrorKind::Exists => {}
@@ -144,11 +146,13 @@ impl Write {
             .map_err(|error| error.or_about(name))
     }
 
-    fn draft(&self, name: &Name) -> Result<Draft> {
+    fn draft(&self, context: &Context, name: &Name) -> Result<Draft> {
         let mut source = self.source.open(&self.data)?;
+        let mut progress = context.out.progress(self.source.length());
+        let source = &mut progress.of(&mut *source);
         let mode = self.mode.mode;
         let start = self.offset.0;
-        Draft::of(name, &mut source, None, start, Allocation::Full, mode)
+        Draft::of(name, source, None, start, Allocation::Full, mode)
     }
 
     fn end(&self) -> End {
