@@ -170,7 +170,7 @@ fn misuse_exits_2_and_says_what_is_wrong() {
             "fail, open, replace",
         ),
         (&["shm", "read"], "<NAME>..."),
-        (&["shm", "rm"], "--match"),
+        (&["shm", "rm"], "<NAME>..."),
         (&["shm", "rm", "a", "--all"], "cannot be used with"),
         (&["shm", "create", "a"], "<--size <SIZE>|--from <FILE>>"),
         (

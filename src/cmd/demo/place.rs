@@ -23,7 +23,7 @@ use crate::shared::lock::Lock;
 use crate::survey::scan;
 
 /// The queues of all scenes: not every host can list them.
-pub(super) const QUEUES: [&str; 4] = ["buffer", "leave", "log", "never"];
+pub(super) const QUEUES: [&str; 5] = ["buffer", "leave", "log", "never", "task"];
 
 /// What the folder of a demo is called before its scope.
 const PREFIX: &str = "ipc.";

@@ -158,7 +158,7 @@ impl Process {
     ///
     /// # Errors
     /// As [`Process::send`], and [`ErrorKind::Limit`] when the receiver's user
-    /// has as many signals queued as RLIMIT_SIGPENDING of this process allows.
+    /// has as many signals queued as its RLIMIT_SIGPENDING allows.
     pub fn queue(&self, signal: Signal, value: i32) -> Result<()> {
         let sent = pidfd::queue(self.as_fd(), signal.number(), value);
         sent.map_err(|errno| self.refusal(errno))
@@ -178,7 +178,9 @@ impl Process {
             Errno::ESRCH => error.saying("no such process"),
             Errno::EPERM => error.saying("not permitted: it belongs to another user"),
             Errno::EAGAIN => error
-                .saying("the signals queued for its user are as many as RLIMIT_SIGPENDING allows")
+                .saying(
+                    "the signals queued for its user are as many as its RLIMIT_SIGPENDING allows",
+                )
                 .hint("ulimit -i shows the limit; /proc/PID/status has SigQ, queued and limit"),
             _ => error,
         }
