@@ -1,6 +1,5 @@
 //! `ipc signal`, and `ipc kill --queue` on the other side.
 
-use std::os::unix::process::CommandExt;
 
 use serde_json::{Value, json};
 
