@@ -1,6 +1,5 @@
 //! `ipc signal`, and `ipc kill --queue` on the other side.
 
-
 use serde_json::{Value, json};
 
 use crate::sandbox::{Running, Sandbox};

@@ -74,7 +74,7 @@ See also: ipc-signal-ls(1), ipc-signal-explain(1), ipc-signal-wait(1), kill(1), 
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE, override_usage = "ipc kill [OPTIONS] [-SIG] TARGET...")]
 pub(crate) struct Kill {
-    /// What to signal: PID, pid:N[:START], pgid:N, sid:N, proc:NAME, name:PATTERN
+    /// What to signal: PID, pid:N, pid:N:START, pgid:N, sid:N, proc:NAME, name:PATTERN
     #[arg(value_name = "TARGET", required = true, add = complete::processes())]
     targets: Vec<OsString>,
 

@@ -33,7 +33,8 @@ See also: fifo(7), ipc-pipe-ls(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Rm {
     /// Names or paths of the FIFOs
-    #[arg(id = "name", value_name = "NAME", add = complete::names_or_paths::<Pipes>())]
+    #[arg(id = "name", value_name = "NAME", required_unless_present_any = ["patterns", "all"])]
+    #[arg(add = complete::names_or_paths::<Pipes>())]
     names: Vec<OsString>,
 
     #[command(flatten)]

@@ -33,7 +33,8 @@ See also: ipc-proc-stop(1), ipc-proc-ls(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Rm {
     /// Names of the processes
-    #[arg(id = "name", value_name = "NAME", add = complete::names::<Processes>())]
+    #[arg(id = "name", value_name = "NAME", required_unless_present_any = ["patterns", "all"])]
+    #[arg(add = complete::names::<Processes>())]
     names: Vec<OsString>,
 
     /// Stop those that run, and remove them

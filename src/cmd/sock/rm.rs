@@ -39,7 +39,8 @@ See also: unix(7), ipc-sock-ls(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Rm {
     /// Names or paths of the sockets
-    #[arg(id = "name", value_name = "NAME", add = complete::names::<Sockets>())]
+    #[arg(id = "name", value_name = "NAME", required_unless_present_any = ["patterns", "all"])]
+    #[arg(add = complete::names::<Sockets>())]
     names: Vec<OsString>,
 
     /// Remove the file of a live server too

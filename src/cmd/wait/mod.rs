@@ -58,7 +58,7 @@ See also: ipc-proc-join(1), ipc-event-wait(1), ipc-mq-wait(1), ipc-value-wait(1)
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Wait {
-    /// What to wait for: PID, pid:N[:START], proc:, event:, mq:, sem:, lock:NAME, value:NAME>=5
+    /// What to wait for: PID, pid:N, pid:N:START, proc:, event:, mq:, sem:, lock:NAME, value:NAME>=5
     #[arg(value_name = "TARGET", required = true, add = target::completer())]
     targets: Vec<OsString>,
 

@@ -2,35 +2,18 @@
 //! here runs in a copy of `ipc proc start`.
 
 use std::fs::{File, OpenOptions};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-use std::path::Path;
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::signal::SigSet;
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, read, setsid, write};
 
-use super::Plan;
-use super::record::Record;
-use super::supervisor::Supervisor;
+use super::supervisor::{Supervisor, World};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::process::spawn::Start;
 use crate::sys::descriptors::close_others;
-
-/// What a supervisor is given.
-#[derive(Clone, Copy)]
-pub(super) struct World<'a> {
-    pub(super) plan: &'a Plan<'a>,
-    pub(super) record: &'a Record,
-    pub(super) log: &'a Path,
-    /// The signal mask for the command.
-    pub(super) mask: SigSet,
-    /// A byte of this pipe is the word to start.
-    pub(super) word: &'a OwnedFd,
-    pub(super) reports: &'a OwnedFd,
-}
 
 /// What became of the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,8 +18,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{pipe2, read, write};
 use serde::{Deserialize, Serialize};
 
-use self::birth::{Report, World};
+use self::birth::Report;
 use self::record::{Identity, Line, Record, Started, wall_clock};
+use self::supervisor::World;
 use super::blocked::Blocked;
 use super::identity::{Process, pid_namespace};
 use crate::error::{Error, ErrorKind, Result};

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -10,9 +11,8 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::{SigSet, Signal as Known};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use super::Restart;
-use super::birth::World;
-use super::record::{Ended, Identity, Line, Stop, wall_clock};
+use super::record::{Ended, Identity, Line, Record, Stop, wall_clock};
+use super::{Plan, Restart};
 use crate::deadline::monotonic_now;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -42,6 +42,19 @@ struct Stopping {
     signal: Signal,
     kill_at: Duration,
     sent: HashSet<i32>,
+}
+
+/// What a supervisor is given.
+#[derive(Clone, Copy)]
+pub(super) struct World<'a> {
+    pub(super) plan: &'a Plan<'a>,
+    pub(super) record: &'a Record,
+    pub(super) log: &'a Path,
+    /// The signal mask for the command.
+    pub(super) mask: SigSet,
+    /// A byte of this pipe is the word to start.
+    pub(super) word: &'a OwnedFd,
+    pub(super) reports: &'a OwnedFd,
 }
 
 pub(super) struct Supervisor<'a> {

@@ -14,23 +14,14 @@ impl Array {
     /// [`crate::error::ErrorKind::Missing`], [`crate::error::ErrorKind::Denied`], and [`crate::error::ErrorKind::Broken`]
     /// for what is of another family, or something else: it is left alone.
     pub fn unlink(name: &Name, family: Family) -> Result<()> {
-        unlink(name, &[family])
-    }
-
-    /// Removes the name as [`Array::unlink`] does, be it a value or an array.
-    ///
-    /// # Errors
-    /// As [`Array::unlink`].
-    pub fn unlink_either(name: &Name) -> Result<()> {
-        unlink(name, &[Family::Value, Family::Array])
+        unlink(name, family)
     }
 }
 
-fn unlink(name: &Name, families: &[Family]) -> Result<()> {
-    let family = families.first().map_or("array", |family| family.word());
-    let about = |error: Error| missing(error, family).about(name);
+fn unlink(name: &Name, family: Family) -> Result<()> {
+    let about = |error: Error| missing(error, family.word()).about(name);
     let file = backing::open(&path(name), Access::Read).map_err(about)?;
-    info::require_family(&file, families)
+    info::require_family(&file, &[family])
         .map_err(|error| about(error).hint(info::removal_hint(&file)))?;
     // One that cannot be mapped has nobody waiting on it.
     let waited_on = Array::open_any(name, Access::Write)

@@ -162,7 +162,7 @@ fn a_folder_that_may_not_be_written_is_refused_before_a_message_is_taken() {
     } else {
         sb.sh(script).run()
     };
-    outcome.ok().stdout("5\n5\nkept").stderr_has("(EACCES)");
+    outcome.code(0).stdout("5\n5\nkept").stderr_has("(EACCES)");
 }
 
 #[test]

@@ -326,7 +326,7 @@ fn a_source_that_is_missing_wakes_nobody() {
     recv.blocked();
     sb.ipc(["pipe", "send", "log", "-f", "none"])
         .run()
-        .code(3)
+        .code(6)
         .stderr_has("none: no such file or directory (ENOENT)");
     sb.ipc(["pipe", "send", "log", "-f", "."])
         .run()
