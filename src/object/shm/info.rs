@@ -64,10 +64,13 @@ impl SegmentInfo {
         if found.is_file() {
             return Ok(());
         }
-        let message = format!("is no segment, but a {}", backing::kind_of(&found));
-        Err(Error::new(ErrorKind::Broken, message)
-            .about(name)
-            .hint("ipc shm rm NAME"))
+        let message = format!("is a {}, not an object", backing::kind_of(&found));
+        let error = Error::new(ErrorKind::Broken, message).about(name);
+        Err(if found.is_dir() {
+            error
+        } else {
+            error.hint("ipc shm rm NAME")
+        })
     }
 }
 
