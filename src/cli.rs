@@ -26,7 +26,7 @@ use crate::output::{Output, tell};
 use crate::sys::signal::die_by;
 use crate::sys::startup;
 
-/// Shared memory, values, locks, semaphores, queues and events for the shell
+/// Shared memory, locks, queues, sockets, signals and processes for the shell
 ///
 /// Separate processes create and use real POSIX objects: C, Python and any other
 /// program can sit on the other side. Every verb takes --json, every blocking verb

@@ -11,7 +11,7 @@ use std::time::Instant;
 pub const IPC: &str = env!("CARGO_BIN_EXE_ipc");
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/floors");
-const FLOORS: [&str; 17] = [
+const FLOORS: [&str; 20] = [
     "copy_in",
     "fill",
     "hand_over",
@@ -29,6 +29,9 @@ const FLOORS: [&str; 17] = [
     "source",
     "spawner",
     "through",
+    "value_add",
+    "word_set",
+    "word_take",
 ];
 
 /// Removes what was made when it is dropped.

@@ -1,6 +1,6 @@
 //! What `ipc` costs beside the least that C can do, and beside other tools.
 //!
-//! `cargo bench --bench compare [SECTION]…`; sections are startup, queue,
+//! `cargo bench --bench compare [SECTION]…`; sections are startup, shared, queue,
 //! memory, processes, stream and socket. Whatever is compared runs in turns within one run, so that the rest of
 //! the machine's work hits all alike: only the ratios mean something.
 #![allow(
@@ -18,6 +18,7 @@ mod memory;
 mod processes;
 mod queue;
 mod report;
+mod shared;
 mod socket;
 mod startup;
 mod stream;
@@ -27,8 +28,9 @@ use report::Report;
 
 type Section = (&'static str, fn(&Lab, &mut Report));
 
-const SECTIONS: [Section; 6] = [
+const SECTIONS: [Section; 7] = [
     ("startup", startup::measure),
+    ("shared", shared::measure),
     ("queue", queue::measure),
     ("memory", memory::measure),
     ("processes", processes::measure),
@@ -48,7 +50,7 @@ fn main() {
         let is_known = SECTIONS.iter().any(|(name, _)| name == word);
         assert!(
             is_known,
-            "no section {word}: startup, queue, memory, processes, stream, socket"
+            "no section {word}: startup, shared, queue, memory, processes, stream, socket"
         );
     }
     let lab = Lab::new();

@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::lab::{IPC, Lab, has, ipc};
 use crate::report::{Report, Times};
 
-const ROUNDS: usize = 400;
+pub const ROUNDS: usize = 400;
 /// An interpreter is slow to start; fewer of it tell as much.
 const SLOW_ROUNDS: usize = 40;
 
@@ -13,8 +13,8 @@ const SLOW_ROUNDS: usize = 40;
 pub const NO_PYTHON: &str = "no python3 with venv, or pip cannot get it";
 
 /// What a command of the spawner took.
-struct Figure {
-    times: Times,
+pub struct Figure {
+    pub times: Times,
     peak_kib: f64,
 }
 
@@ -189,7 +189,7 @@ fn musl_build(lab: &Lab) -> Option<String> {
 }
 
 /// Runs all in turns; what comes into the queue is taken out again.
-fn spawned(lab: &Lab, rounds: usize, queue: &str, commands: &[Vec<String>]) -> Vec<Figure> {
+pub fn spawned(lab: &Lab, rounds: usize, queue: &str, commands: &[Vec<String>]) -> Vec<Figure> {
     let queue = match queue {
         "-" => "-".to_owned(),
         name => format!("/{name}"),

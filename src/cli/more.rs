@@ -12,6 +12,10 @@ Examples:
       Prints alone.
   date | ipc shm write now --create --truncate; ipc shm read now
       Keeps a line in shared memory and reads it.
+  ipc lock run deploy --timeout 5m -- ./deploy
+      Runs a command alone; the lock is free when the command is gone.
+  ipc wait --any pid:4711 event:stop --timeout 1m
+      Waits for a process that is no child, or for an event.
   ipc man mq send
       Shows the manual of a command.
 
