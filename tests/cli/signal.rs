@@ -7,7 +7,7 @@ use crate::shell::someone;
 
 /// A waiter that has said that it is ready.
 fn waiter(sb: &Sandbox, words: &[&str]) -> Running {
-    let script = "exec 3>&1; exec ipc --json signal wait --ready-fd 3 -t 30s \"$@\"";
+    let script = "exec 3>&1; exec ipc --json signal wait --ready-fd 3 -t 10m \"$@\"";
     let mut running = sb
         .program("sh", [&["-c", script, "sh"], words].concat())
         .start();

@@ -8,7 +8,7 @@ pub fn patience() -> Duration {
         .ok()
         .and_then(|factor| factor.parse().ok())
         .unwrap_or(1);
-    Duration::from_secs(30 * slow)
+    Duration::from_secs(120 * slow)
 }
 /// Waits until something is so that no event tells of.
 #[track_caller]
