@@ -12,6 +12,8 @@
 //! | `-F`: no process in between | always: `lock_run::the_command_is_the_process_that_was_started_and_holds_it` |
 //! | `--verbose` | `verbose_tells_how_long_it_took_or_who_holds_it` |
 //! | `flock 9`, `flock -u 9`: a hold of the shell, kept by what inherited the descriptor | `the_hold_of_a_shell_needs_no_descriptor_and_is_not_inherited` |
+//! | `sem CMD`: its words go through a shell once more | as they are: `statuses_pass_through_as_with_sem_and_words_as_they_are` |
+//! | sem killed: the next one gets in beside its command | `what_is_killed_is_the_holder_…`, and `a_sem_that_is_killed_lets_the_next_one_in_beside_its_command` |
 //! | `sem -j N`, `sem --wait` | `four_slots_let_four_run_and_wait_waits_for_all` |
 //! | sem without `--fg`: 0 before the job has ended | the status of the job, in the background too: `a_job_in_the_background_keeps_its_status` |
 //! | sem looks again by the clock | woken: `lock_faults`, and the bench `wakeup` |
@@ -46,6 +48,41 @@ fn statuses_pass_through_as_with_flock() {
     ] {
         assert_eq!(with_ipc(&sb, script), with_flock(&sb, script), "{script}");
     }
+}
+
+#[test]
+fn statuses_pass_through_as_with_sem_and_words_as_they_are() {
+    if !has("sem") {
+        return;
+    }
+    let sb = Sandbox::new();
+    for script in ["LOCK true", "LOCK false", "LOCK no-such-command"] {
+        let theirs = sb.sh(&script.replace("LOCK", "sem --fg --id L")).run();
+        assert_eq!(with_ipc(&sb, script), theirs.status.code(), "{script}");
+    }
+    let words = "LOCK printf '%s|' 'a  b' '$HOME'";
+    let run = |lock: &str| sb.sh(&words.replace("LOCK", lock)).run().stdout;
+    assert_eq!(run("ipc lock run L --"), b"a  b|$HOME|");
+    assert_ne!(run("sem --fg --id L"), b"a  b|$HOME|");
+    // In the background, which is how it is made to be used, the status is lost.
+    sb.sh("sem --id L 'exit 7' && sem --wait --id L")
+        .run()
+        .code(0);
+    sb.sh("ipc lock run L -- sh -c 'exit 7' & wait $!")
+        .run()
+        .code(7);
+}
+
+#[test]
+fn a_sem_that_is_killed_lets_the_next_one_in_beside_its_command() {
+    if !has("sem") {
+        return;
+    }
+    let sb = Sandbox::new();
+    let script = "sem --fg --id L 'echo $$ >pid; exec sleep 600' & sem=$!; \
+        until test -s pid; do :; done; kill -9 $sem; wait $sem; \
+        sem --fg --id L 'kill -0 $(cat pid) && echo both are in'; kill $(cat pid)";
+    sb.sh(script).run().code(0).stdout("both are in\n");
 }
 
 #[test]
