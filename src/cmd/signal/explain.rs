@@ -7,7 +7,7 @@ use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::exit::Exit;
-use crate::process::identity::{Dispositions, Process, command_of, row};
+use crate::process::identity::{Dispositions, Process, Row, command_of};
 use crate::process::signal::Signals;
 
 const MORE: &str = "\
@@ -55,7 +55,7 @@ impl Explain {
         ];
         if context.out.is_json() {
             let [blocked, ignored, caught, pending] = sets.map(|(_, set)| names(set));
-            let state = row(self.pid).map(|row| row.state.word());
+            let state = Row::of(self.pid).map(|row| row.state.word());
             context.out.json(&json!({
                 "pid": self.pid, "command": command_of(self.pid), "state": state,
                 "blocked": blocked, "ignored": ignored, "caught": caught, "pending": pending,

@@ -75,7 +75,7 @@ impl Selection {
     /// Whether a process may have come from the tree; nothing when it went
     /// away while it was looked at.
     fn suspicion(&self, pid: i32, first: Duration) -> Option<Option<Stray>> {
-        let row = identity::row(pid)?;
+        let row = Row::of(pid)?;
         let known = self.members.get(&pid);
         let is_known = known.is_some_and(|member| member.row.start == row.start);
         let is_spared = self.protected.reason(pid).is_some();
@@ -103,7 +103,7 @@ impl Selection {
             if at.ppid == 1 {
                 return true;
             }
-            let parent = identity::row(at.ppid);
+            let parent = Row::of(at.ppid);
             // Whoever above gets the orphans has children of its own: in its session.
             if self.reapers.contains(&at.ppid) {
                 return parent.is_none_or(|parent| parent.session != at.session);
@@ -130,7 +130,7 @@ fn is_inherited(own: &[u8], pid: i32) -> Option<bool> {
         // One that is about to end has no memory any more.
         Some(_) => return None,
         // Hidden from other users.
-        None if identity::row(pid).is_none_or(|row| row.is_zombie()) => return None,
+        None if Row::of(pid).is_none_or(|row| row.is_zombie()) => return None,
         _ => return Some(false),
     };
     let of = |bytes: &[u8]| -> BTreeSet<Vec<u8>> {

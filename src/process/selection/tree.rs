@@ -127,10 +127,10 @@ impl Selection {
             if at.ppid == 0 || self.reapers.contains(&at.ppid) {
                 return self.has_made(&at);
             }
-            at = match identity::row(at.ppid) {
+            at = match Row::of(at.ppid) {
                 Some(parent) if parent.start <= at.start => parent,
                 // Its parent has ended just now: who has it got instead?
-                _ => match identity::row(at.pid) {
+                _ => match Row::of(at.pid) {
                     Some(again) if again.ppid != at.ppid => again,
                     _ => return false,
                 },
@@ -255,7 +255,7 @@ impl Member {
             return;
         }
         let stopped = |row: Row| row.state.is_stopped();
-        if identity::row(self.row.pid).is_some_and(stopped) {
+        if Row::of(self.row.pid).is_some_and(stopped) {
             return;
         }
         self.is_held = self.process.send(Signal::STOP).is_ok();
@@ -270,7 +270,7 @@ impl Member {
         // that waits for its child of vfork(2) does for as long as that is stopped.
         let waited = monotonic_now().saturating_sub(self.found_at);
         let is_stuck = |row: &Row| row.state.is_uninterruptible() && waited > STUCK;
-        identity::row(self.row.pid)
+        Row::of(self.row.pid)
             .is_none_or(|row| row.state.is_stopped() || row.is_zombie() || is_stuck(&row))
     }
 }

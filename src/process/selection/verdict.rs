@@ -9,7 +9,7 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use super::Member;
 use crate::deadline::monotonic_now;
 use crate::error::{Error, ErrorKind, Result};
-use crate::process::identity::{self, Dispositions, Row};
+use crate::process::identity::{Dispositions, Row};
 use crate::process::signal::Signal;
 use crate::wait::Wait;
 
@@ -81,7 +81,7 @@ impl Verdict {
 
     /// The verdict about a member now.
     pub fn of(member: &Member) -> Verdict {
-        let row = identity::row(member.row.pid).filter(|row| row.start == member.row.start);
+        let row = Row::of(member.row.pid).filter(|row| row.start == member.row.start);
         if member.process.is_dead() {
             let is_corpse = row.is_some_and(|row| row.state.is_zombie());
             return if is_corpse {
