@@ -123,6 +123,22 @@ fn words_that_make_no_sense_are_refused_and_nothing_is_sent() {
         (&["-9"], "there is no process to signal"),
         (&["x:7", "@"], "'x:7' names no process"),
         (&["0"], "'0' names no process"),
+        (&["+7", "@"], "hint: numbers of processes are plain decimal"),
+        (
+            &["007", "@"],
+            "hint: numbers of processes are plain decimal",
+        ),
+        (
+            &["0x7", "@"],
+            "hint: numbers of processes are plain decimal",
+        ),
+        (
+            &["pgid:+7", "@"],
+            "hint: numbers of processes are plain decimal",
+        ),
+        (&["-9", "-1"], "'-1' is every process"),
+        (&["-9", "@", "--", "-1"], "'-1' is every process"),
+        (&["--yes", "name:none[", "@"], "is written \\["),
         (&["--tre", "@"], "--tree"),
         (&["-0", "--queue", "7", "@"], "signal 0 is not sent"),
         (&[], "TARGET"),
@@ -134,6 +150,14 @@ fn words_that_make_no_sense_are_refused_and_nothing_is_sent() {
             .run()
             .code(2)
             .stderr_has(said);
+    }
+    // What matches nothing has nothing to be agreed to, and one mark does not turn
+    // a name into all others.
+    for word in ["name:ipct-none-*", "name:!ipct-none"] {
+        let refused = sb.ipc(["kill", "--dry-run", word]).run();
+        refused.code(3).stdout("");
+        let said = format!("ipc: kill: {word}: no such process\n");
+        sb.ipc(["kill", "-CONT", word]).run().code(3).stderr(&said);
     }
     sb.ipc(["kill", "proc:web"])
         .run()

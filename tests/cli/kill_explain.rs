@@ -1,8 +1,10 @@
 //! `ipc kill --dry-run` and `--explain`: what is shown and not done.
 
+use serde_json::json;
+
 use crate::kill::start_of;
 use crate::sandbox::{Sandbox, has};
-use crate::shell::Shell;
+use crate::shell::{Shell, someone};
 
 #[test]
 fn what_is_shown_is_not_done() {
@@ -111,8 +113,64 @@ fn what_would_come_of_it_is_explained() {
     let document = sb.ipc(["--json", "kill", "--explain", &pid]).run().json();
     assert_eq!(document["effects"]["freed"][0]["waiters"][0], waiter.pid());
     assert_eq!(document["effects"]["children"][0]["pid"], child);
+    // What ends nothing frees nothing.
+    let document = sb.ipc(["--json", "kill", "--explain", "-CONT", &pid]).run();
+    assert_eq!(document.ok().json()["effects"]["freed"], json!([]));
+    assert_eq!(document.json()["effects"]["children"], json!([]));
     parent.ask(&format!("kill -9 {child}"));
     parent.end();
     drop((waiter, input));
     let _ = holder.finish();
+}
+
+#[test]
+fn who_would_be_spared_is_shown_and_how_to_include_it() {
+    let sb = Sandbox::new();
+    // A name that nothing else on this host has, short enough for the kernel.
+    let name = format!("ik{}", std::process::id());
+    let program = sb.folder().join(&name);
+    std::os::unix::fs::symlink("/bin/sh", &program).unwrap();
+    let script = format!(
+        "mkfifo up hold; \"$0\" -c 'echo up >up; read line <hold' & child=$!; read line <up; \
+        ipc kill --dry-run name:{name} >plan; sed \"s/:[0-9]* .*//; s/  .*//; \
+        s/pid:$child\\$/pid:child/; s/spare $$,/spare parent,/\" plan; \
+        ipc kill name:{name}; echo $?; wait $child; echo $?; ipc kill name:{name}; echo $?"
+    );
+    let words = ["-c", &script, program.to_str().unwrap()];
+    let outcome = sb.program(&program, words).run();
+    outcome.code(0).stdout(
+        "would send TERM to pid:child\n\
+        would spare parent, which is an ancestor of this process\n0\n143\n1\n",
+    );
+    outcome.stderr_has("hint: --force signals what was spared too");
+    outcome.stderr_has("is an ancestor of this process, and was spared");
+    outcome.stderr_has("is an ancestor of this process, and is spared");
+}
+
+#[test]
+fn what_would_follow_is_shown() {
+    let sb = Sandbox::new();
+    let someone = someone(&sb);
+    let pid = someone.pid_text();
+    let words = ["kill", "--dry-run", "--then", "HUP", "--after", "250ms"];
+    let more = ["--then", "KILL", "--after", "10", "--wait", "5s", &pid];
+    let shown = sb.ipc([&words[..], &more].concat()).run();
+    shown.ok().stdout(&format!(
+        "would send TERM to pid:{pid}:{}  cat\n\
+        would send HUP to what is still there 250ms later\n\
+        would send KILL to what is still there 10s later\n\
+        would wait 5s at most for all to end\n",
+        start_of(someone.pid())
+    ));
+    let json = [&["--json"], &words[..], &more].concat();
+    let document = sb.ipc(json).run().json();
+    let then = json!([{"signal": "HUP", "after": 0.25}, {"signal": "KILL", "after": 10.0}]);
+    assert_eq!(document["then"], then);
+    assert_eq!(document["wait"], 5.0);
+    let document = sb.ipc(["--json", "kill", "-0", &pid]).run().json();
+    assert_eq!(
+        (&document["then"], &document["wait"]),
+        (&json!([]), &json!(null))
+    );
+    someone.end();
 }

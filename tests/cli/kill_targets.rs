@@ -4,7 +4,7 @@ use std::os::unix::process::CommandExt;
 
 use crate::kill::{start_of, verdict};
 use crate::sandbox::{Sandbox, has, is_root, skip, until};
-use crate::shell::someone;
+use crate::shell::{Shell, someone};
 
 #[test]
 fn groups_and_sessions_are_signalled_whole() {
@@ -205,7 +205,96 @@ fn processes_of_others_are_5_and_their_verdict_says_so() {
         .run()
         .code(5)
         .stderr_has("not permitted");
+    let shown = as_nobody(&["kill", "--tree", "--dry-run", &pid]).run();
+    let line = format!("would not be permitted to signal pid:{pid}:");
+    assert!(String::from_utf8_lossy(&shown.code(5).stdout).starts_with(&line));
     let outcome = as_nobody(&["--json", "kill", "--wait", "30s", &pid]).run();
     assert_eq!(verdict(outcome.code(5), someone.pid()), "not_permitted");
     someone.end();
+}
+
+#[test]
+fn a_process_that_several_targets_stand_for_is_signalled_once() {
+    let sb = Sandbox::new();
+    let script = "exec 3>&1; exec ipc --json signal wait RTMIN+1 -n 2 --ready-fd 3 -t 30s";
+    let mut waiter = sb
+        .sh(script)
+        .with(|command| {
+            command.process_group(0);
+        })
+        .start();
+    let pid = waiter.line();
+    let group = format!("pgid:{pid}");
+    let exact = format!("pid:{pid}:{}", start_of(waiter.pid()));
+    let send = |value: &str, targets: &[&str]| {
+        let words = ["kill", "-RTMIN+1", "--queue", value];
+        sb.ipc([&words, targets].concat()).run().ok();
+    };
+    send("1", &[&pid, &pid, &exact, &group]);
+    send("2", &[&group, &pid]);
+    for value in ["1", "2"] {
+        let letter = waiter.line();
+        assert!(letter.contains(&format!("\"value\":{value}")), "{letter}");
+    }
+    let (status, printed, _) = waiter.finish();
+    assert!(status.success() && printed.is_empty(), "{printed}");
+
+    // One verdict for each, whichever way round the trees are.
+    if !has("setsid") {
+        return;
+    }
+    for reversed in [false, true] {
+        // In a group of its own, where no other test leaves orphans.
+        let mut parent = Shell::of(&sb, &["setsid", "sh"]);
+        parent.tell("sh -c 'echo up; exec sleep 600' & echo $!");
+        let lines = [parent.line(), parent.line()];
+        let child = lines.iter().find(|line| *line != "up").unwrap();
+        let mut roots = [parent.pid_text(), child.clone()];
+        if reversed {
+            roots.reverse();
+        }
+        let [first, second] = roots.each_ref().map(String::as_str);
+        let shown = sb.ipc(["kill", "--tree", "--dry-run", first, second]).run();
+        let text = String::from_utf8_lossy(&shown.ok().stdout).into_owned();
+        assert_eq!(text.matches("would send").count(), 2, "{shown}");
+        let killed = sb
+            .ipc(["kill", "-9", "--tree", "--wait", "30s", first, second])
+            .run();
+        let text = String::from_utf8_lossy(&killed.code(0).stdout).into_owned();
+        let mut told: Vec<&str> = text
+            .lines()
+            .flat_map(|line| line.split(' ').next())
+            .collect();
+        told.sort_unstable();
+        let mut both = [first, second];
+        both.sort_unstable();
+        assert_eq!(told, both, "{killed}");
+        parent.end();
+    }
+}
+
+#[test]
+fn a_name_that_is_no_text_is_met_by_a_pattern() {
+    use std::os::unix::ffi::OsStrExt;
+    let sb = Sandbox::new();
+    let name = [format!("ik{}", std::process::id()).as_bytes(), b"\xe9"].concat();
+    let program = sb.folder().join(std::ffi::OsStr::from_bytes(&name));
+    std::os::unix::fs::symlink("/bin/sleep", &program).unwrap();
+    let mut victim = sb.program(&program, ["600"]).start();
+    let comm = format!("/proc/{}/comm", victim.pid());
+    until("the program to start", || {
+        std::fs::read(&comm).is_ok_and(|read| read.starts_with(&name))
+    });
+    let word = [b"name:", &*name].concat();
+    let words = [
+        std::ffi::OsStr::new("kill"),
+        std::ffi::OsStr::from_bytes(&word),
+    ];
+    sb.ipc(words)
+        .run()
+        .code(2)
+        .stderr_has("a ? stands for a byte");
+    let pattern = format!("name:ik{}?", std::process::id());
+    sb.ipc(["kill", "--yes", &pattern]).run().ok();
+    assert!(!victim.wait().success());
 }

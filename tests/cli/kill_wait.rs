@@ -45,12 +45,20 @@ fn a_verdict_says_why_a_process_is_still_there() {
     let outcome = kill(&["-9"], corpse.pid());
     assert_eq!(verdict(outcome.ok(), corpse.pid()), "zombie");
     let pid = corpse.pid().to_string();
-    let said = sb.ipc(["kill", &pid]).run();
-    said.code(0).stderr_has("is a zombie: only its parent");
-    sb.ipc(["kill", "-0", &pid])
-        .run()
-        .code(3)
-        .stderr_has("has ended");
+    // As missing as one that is reaped, whatever is sent, unless its end is waited for.
+    for signal in ["-0", "-TERM", "-9", "-CHLD"] {
+        let said = sb.ipc(["kill", signal, &pid]).run();
+        said.code(3)
+            .stderr_has("has ended: a zombie, until its parent");
+        let shown = sb.ipc(["kill", signal, "--dry-run", &pid]).run();
+        let line = format!("would not reach the zombie pid:{pid}:");
+        assert!(String::from_utf8_lossy(&shown.code(3).stdout).starts_with(&line));
+    }
+    let outcome = kill(&[], corpse.pid());
+    assert_eq!(verdict(outcome.ok(), corpse.pid()), "zombie");
+    let document = sb.ipc(["--json", "kill", &pid]).run().json();
+    let error = &document["targets"][0]["processes"][0]["error"];
+    assert_eq!(error, "has ended: a zombie");
     corpse.wait();
     sb.ipc(["kill", "-0", &pid]).run().code(3);
 
@@ -113,4 +121,19 @@ fn what_does_not_end_is_sent_the_next_signal() {
         .run()
         .code(2)
         .stderr_has("every --then needs an --after");
+}
+
+#[test]
+fn nothing_is_sent_when_what_becomes_of_it_cannot_be_told() {
+    let sb = Sandbox::new();
+    let someone = someone(&sb);
+    let pid = someone.pid_text();
+    for words in ["kill -9 --wait 30s", "--json kill -9"] {
+        let script = format!("ipc {words} {pid} >&-");
+        sb.sh(&script).run().code(6).stderr_has("standard output");
+        sb.ipc(["kill", "-0", &pid]).run().ok();
+    }
+    // Where nothing is to be printed, nothing is missing.
+    sb.sh(&format!("ipc kill -9 {pid} >&-")).run().ok();
+    someone.end();
 }

@@ -24,6 +24,7 @@ mod examples;
 mod fork_tree;
 mod grammar;
 mod kill;
+mod kill_cgroup;
 mod kill_explain;
 mod kill_targets;
 mod kill_tree;

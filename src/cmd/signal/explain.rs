@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::exit::Exit;
 use crate::process::identity::{Dispositions, Process, Row, command_of};
 use crate::process::signal::Signals;
+use crate::process::target::parse_number;
 
 const MORE: &str = "\
 Examples:
@@ -31,7 +32,7 @@ See also: ipc-signal-ls(1), ipc-kill(1), signal(7)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Explain {
     /// The process
-    #[arg(value_name = "PID", value_parser = clap::value_parser!(i32).range(1..), add = complete::processes())]
+    #[arg(value_name = "PID", value_parser = parse_number, add = complete::processes())]
     pid: i32,
 }
 

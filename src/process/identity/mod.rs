@@ -30,7 +30,7 @@ mod lineage;
 mod stat;
 mod table;
 
-pub use condition::{Call, Confinement, calls_of_threads, target_of, wait_function};
+pub use condition::{Call, Confinement, calls_of_threads, cgroup_of, target_of, wait_function};
 pub use descriptors::{Descriptor, has_open, open_files, transferred};
 pub use dispositions::Dispositions;
 pub use ending::Fate;

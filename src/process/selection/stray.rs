@@ -32,6 +32,7 @@ impl Selection {
         let mut strays = Vec::new();
         for _ in 0..PASSES {
             let mut has_missed = false;
+            let last = identity::last_number();
             let table = Table::read()?;
             let is_orphan = |row: &&Row| {
                 // One whose parent has ended just now is about to be given another.
@@ -46,6 +47,9 @@ impl Selection {
             if strays.is_empty() {
                 has_missed |= self.look_out(first, &mut strays);
             }
+            // What was born behind the back of the pass may stand still by now:
+            // only where nothing was born has the pass seen all.
+            has_missed |= identity::last_number() != last;
             if !has_missed || !strays.is_empty() {
                 break;
             }
@@ -77,7 +81,8 @@ impl Selection {
     fn suspicion(&self, pid: i32, first: Duration) -> Option<Option<Stray>> {
         let row = Row::of(pid)?;
         let known = self.members.get(&pid);
-        let is_known = known.is_some_and(|member| member.row.start == row.start);
+        let is_known = known.is_some_and(|member| member.row.start == row.start)
+            || self.others.contains(&(row.pid, row.start));
         let is_spared = self.protected.reason(pid).is_some();
         let is_old = row.start < first || row.is_kernel_thread();
         if is_known || is_spared || is_old || !self.is_lost(&row, first) {

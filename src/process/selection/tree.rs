@@ -20,7 +20,7 @@ use crate::process::signal::Signal;
 const STUCK: Duration = Duration::from_millis(500);
 
 /// What came of trying to get hold of a process.
-enum Catch {
+pub(super) enum Catch {
     /// It is a member now.
     Caught,
     /// It has ended meanwhile, or is a corpse: the tree has moved.
@@ -84,7 +84,7 @@ impl Selection {
 
     /// Holds a process, then looks whether it belongs here, and stops it while
     /// the tree is being held.
-    fn catch(&mut self, pid: i32) -> Result<Catch> {
+    pub(super) fn catch(&mut self, pid: i32) -> Result<Catch> {
         let (process, row) = match Process::with_row(pid) {
             Ok((process, Some(row))) => (process, row),
             Err(error) if error.kind() != ErrorKind::Missing => return Err(error),
@@ -206,25 +206,45 @@ impl Selection {
     pub(super) fn end_tree(&mut self, signal: Signal, value: Option<i32>) -> Result<()> {
         // Ended in between, this process would leave the tree stopped.
         let _blocked = Blocked::new()?;
-        let held = self.hold();
+        if signal == Signal::KILL {
+            self.strike()?;
+        }
+        let mut held = self.hold();
+        if signal == Signal::KILL && !self.has_settled {
+            // What is stopped by now no longer disturbs the look at its cgroup.
+            held = held
+                .and_then(|()| self.strike())
+                .and_then(|()| self.look_again());
+        }
         let mut this = None;
         for member in self.members.values_mut() {
+            if self.others.contains(&member.identity()) {
+                member.let_go(signal);
+                continue;
+            }
             if member.is_this() {
                 this = Some(member);
                 continue;
             }
-            member.send(signal, value);
-            if member.is_held && signal != Signal::KILL {
-                // Refused it would have refused the stop before.
-                let _ = member.process.send(Signal::CONT);
+            let is_struck = signal == Signal::KILL && member.sent.last() == Some(&signal);
+            if !is_struck {
+                member.send(signal, value);
             }
-            member.is_held = false;
+            member.let_go(signal);
         }
         if let Some(this) = this {
             this.send(signal, value);
         }
         self.is_holding = false;
         held
+    }
+
+    /// Whether a tree that grew has come to rest since.
+    fn look_again(&mut self) -> Result<()> {
+        if self.struck().next().is_some() {
+            self.has_settled = !self.look_at_all()?;
+        }
+        Ok(())
     }
 
     /// Stops all of it, and walks until nothing new is found twice in a row.
@@ -259,6 +279,15 @@ impl Member {
             return;
         }
         self.is_held = self.process.send(Signal::STOP).is_ok();
+    }
+
+    /// Lets it go on, if it was stopped for this signal.
+    fn let_go(&mut self, signal: Signal) {
+        if self.is_held && signal != Signal::KILL {
+            // Refused it would have refused the stop before.
+            let _ = self.process.send(Signal::CONT);
+        }
+        self.is_held = false;
     }
 
     /// Whether it can start nothing any more.

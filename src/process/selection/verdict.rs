@@ -8,7 +8,7 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 
 use super::Member;
 use crate::deadline::monotonic_now;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::process::identity::{Dispositions, Row};
 use crate::process::signal::Signal;
 use crate::wait::Wait;
@@ -90,7 +90,7 @@ impl Verdict {
                 Verdict::Gone
             };
         }
-        if member.refusal.as_ref().map(Error::kind) == Some(ErrorKind::Denied) {
+        if member.is_refused() {
             return Verdict::Denied;
         }
         match (row, member.sent.last()) {
