@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::Selection;
+use super::{CHASE, Selection};
+use crate::deadline::monotonic_now;
 use crate::error::Result;
 use crate::process::identity::{self, Row, Table};
 
@@ -30,7 +31,15 @@ impl Selection {
             return Ok(Vec::new());
         };
         let mut strays = Vec::new();
-        for _ in 0..PASSES {
+        // An orphan that goes away under one's eyes may be the next link of a
+        // chain: it is looked for as long as a tree that grows is chased.
+        let until = monotonic_now().saturating_add(CHASE);
+        let mut has_lost = false;
+        for pass in 0.. {
+            if pass >= PASSES && !(has_lost && monotonic_now() < until) {
+                break;
+            }
+            has_lost = false;
             let mut has_missed = false;
             let last = identity::last_number();
             let table = Table::read()?;
@@ -41,9 +50,10 @@ impl Selection {
             for row in table.rows().iter().filter(is_orphan) {
                 match self.suspicion(row.pid, first) {
                     Some(stray) => strays.extend(stray),
-                    None => has_missed = true,
+                    None => has_lost |= row.start >= first,
                 }
             }
+            has_missed |= has_lost;
             if strays.is_empty() {
                 has_missed |= self.look_out(first, &mut strays);
             }
