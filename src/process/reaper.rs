@@ -13,7 +13,7 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 
-use super::identity::{all, lineage};
+use super::identity::{self, all, lineage};
 use crate::error::{Error, Result};
 use crate::sys::signal::see_children_end;
 use crate::sys::wait::{Ending, Which, reap};
@@ -140,16 +140,11 @@ impl Drop for Reaper {
 
 /// The children of this process, zombies included.
 pub fn children() -> Vec<i32> {
-    match std::fs::read_to_string("/proc/thread-self/children") {
-        Ok(list) => list
-            .split_ascii_whitespace()
-            .filter_map(|pid| pid.parse().ok())
-            .collect(),
-        // A kernel without that file.
-        Err(_) => {
-            let this = std::process::id().cast_signed();
-            let is_child = |pid: &i32| lineage(*pid).is_some_and(|found| found.parent == this);
-            all().into_iter().filter(is_child).collect()
-        }
-    }
+    let this = std::process::id().cast_signed();
+    // A kernel without lists of children.
+    let by_parent = || {
+        let is_child = |pid: &i32| lineage(*pid).is_some_and(|found| found.parent == this);
+        all().into_iter().filter(is_child).collect()
+    };
+    identity::children(this).unwrap_or_else(by_parent)
 }

@@ -233,6 +233,11 @@ impl Signal {
         self.0
     }
 
+    /// Every number that the kernel has.
+    pub fn every() -> impl Iterator<Item = Signal> {
+        (1..=LAST).map(Signal)
+    }
+
     /// All of them that have names, by number.
     pub fn all() -> impl Iterator<Item = Signal> {
         let standard = 1..=31;
@@ -267,7 +272,7 @@ impl Signal {
     pub fn description(self) -> &'static str {
         match self.entry() {
             Some(entry) => entry.3,
-            None if self.0 < libc::SIGRTMIN() => "kept by the C library",
+            None if self.0 < libc::SIGRTMIN() => "kept by the C library for threads: has no name",
             None => "real-time: queued in order, with a value",
         }
     }
@@ -275,7 +280,8 @@ impl Signal {
     /// Whether each one that is sent arrives, in order; of the others a
     /// second one is lost while the first has not been taken.
     pub fn is_real_time(self) -> bool {
-        self.0 >= libc::SIGRTMIN()
+        // Those that the C library keeps are queued by the kernel all the same.
+        self.0 > STANDARD.len() as i32
     }
 
     fn entry(self) -> Option<&'static Entry> {

@@ -127,15 +127,15 @@ fn the_table_has_all_signals_with_what_they_do() {
     let listed = sb.ipc(["--json", "signal", "ls"]).run();
     let listed = listed.ok().json();
     let rows = listed["objects"].as_array().unwrap();
-    assert_eq!(
-        rows.len() as i32,
-        31 + libc::SIGRTMAX() - libc::SIGRTMIN() + 1
-    );
+    assert_eq!(rows.len(), 64);
     let of = |name: &str| rows.iter().find(|row| row["name"] == name).unwrap();
     assert_eq!(of("TERM")["number"], 15);
     assert_eq!(of("QUIT")["action"], "core");
     assert_eq!(of("TSTP")["action"], "stop");
     assert_eq!(of("RTMIN+2")["queued"], true);
+    assert_eq!(of("RTMIN+2")["number"], libc::SIGRTMIN() + 2);
+    assert_eq!(of("32")["description"], of("33")["description"]);
+    assert_eq!(of("32")["queued"], true);
     sb.ipc([
         "signal",
         "ls",
@@ -186,6 +186,22 @@ fn what_a_process_does_about_signals_is_shown() {
     assert!(text.contains("blocked: USR1 RTMIN+3\n"), "{text}");
     assert!(text.contains("pending: RTMIN+3\n"), "{text}");
     sb.ipc(["signal", "explain", "999999999"]).run().code(3);
+    for word in ["+1", "01", "0x1", "0"] {
+        let refused = sb.ipc(["signal", "explain", word]).run();
+        refused.code(2).stderr_has("plain decimal");
+    }
+}
+
+#[test]
+fn a_number_that_the_c_library_keeps_is_sent_as_it_is() {
+    use std::os::unix::process::ExitStatusExt;
+    let sb = Sandbox::new();
+    for number in 32..libc::SIGRTMIN() {
+        let mut victim = sb.program("sleep", ["600"]).start();
+        let pid = victim.pid().to_string();
+        sb.ipc(["kill", &format!("-{number}"), &pid]).run().ok();
+        assert_eq!(victim.wait().signal(), Some(number));
+    }
 }
 
 #[test]

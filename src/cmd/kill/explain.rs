@@ -20,8 +20,9 @@ pub(super) struct Traces {
 
 impl Traces {
     pub(super) fn of(outcome: &Outcome) -> Result<Traces> {
-        let signal = outcome.signal();
-        let ending = outcome.members().map(|member| member.row.pid).collect();
+        let signal = outcome.intent.signal;
+        let members = outcome.members().filter(|_| outcome.is_deadly());
+        let ending = members.map(|member| member.row.pid).collect();
         let fates = outcome.members().filter_map(|member| {
             let fate = Dispositions::of(member.row.pid)?.fate(signal?);
             (fate != "default").then(|| (member.row.pid, command(&member.row), fate))

@@ -1,12 +1,13 @@
 //! `ipc kill`.
 
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use clap::Args;
 
 use self::explain::Traces;
-use self::outcome::{Aim, Outcome};
+use self::outcome::{Intent, Outcome};
 use super::complete;
 use super::context::{Context, ending};
 use super::leaf::{self, Parsed};
@@ -20,6 +21,7 @@ use crate::process::target::Target;
 
 mod explain;
 mod outcome;
+mod show;
 mod words;
 
 pub(crate) use words::shielded;
@@ -36,13 +38,16 @@ Examples:
       Asks, and ends it ten seconds later if it is still there.
   ipc kill --explain --tree 4711
       Shows what would end, what would be freed, and what would be left.
+  ipc kill -s TERM -- -4711
+      Signals the process group 4711, as kill(1) has it: the same as pgid:4711.
   ipc kill -s HUP --yes 'name:web-*'
       Signals all processes whose programs are called so.
 
 Exit status:
   0    every signal was sent; with --wait: every process has ended
   1    the process is spared: process 1, this one, or an ancestor; --wait 0 and still there
-  3    there is no such process, or another one has its number
+  2    a word is no target or no signal, and nothing was sent
+  3    there is no such process, it is a zombie, or another one has its number
   5    permission denied
   8    some of several were not signalled or have not ended, or a tree has left something behind
   124  the time of --wait is over and processes are still there
@@ -55,16 +60,28 @@ See also: ipc-signal-ls(1), ipc-signal-explain(1), ipc-signal-wait(1), kill(1), 
 /// the signal: one that was given the number of another is never signalled. A target is
 /// PID or pid:N, pid:N:START with the 22nd field of /proc/N/stat, pgid:N for a group,
 /// sid:N for a session, proc:NAME for the command of a named process, or name:PATTERN for
-/// the names of programs. Patterns only show
-/// what they would do, until --yes is given. The signal is written -s SIG, -TERM or -9,
-/// and 0 sends none and asks whether it could be sent.
+/// the names of programs. Numbers are plain decimal. A group is also -N, as in kill(1),
+/// behind a signal or behind --; -1, all processes, is refused. Patterns only show
+/// what they would do, until --yes is given: *, ?, [ ] and { } are special in them, unless
+/// a backslash stands before them. A process that several targets stand for is signalled once, and
+/// told of with the first of them.
 ///
-/// Process 1, this process and its ancestors are spared unless --force is given.
+/// The signal is written -s SIG, -TERM or -9, and 0 sends none and asks whether it could
+/// be sent. RTMIN+N and RTMAX-N are real-time signals; the numbers from 32 up to RTMIN, which
+/// the C library keeps for its threads, are sent as they are, and most programs end by
+/// them. A zombie is no process that a signal could reach: for every signal, and for 0,
+/// the exit code is 3, as when its parent had reaped it already; with --wait it has ended.
+///
+/// Process 1, this process and its ancestors are spared unless --force is given, and it
+/// is told which. --dry-run and --explain show those too, what would be sent later, and
+/// what a tree would leave.
 ///
 /// With --tree everything below the target is sent the signal too. For a signal that ends
 /// processes the tree is stopped first, and walked until nothing new is found, so that no
 /// part of it can get away by starting another; then the signal is sent to all, and what
-/// was not stopped before goes on. What lost its parent is still found when it is in a
+/// was not stopped before goes on. For KILL a tree that has a cgroup of version 2 to itself,
+/// which this user may write, is ended by cgroup.kill first, at one blow: in a container, a
+/// service or a scope of its own. What lost its parent is still found when it is in a
 /// group or session that the tree has made, or below a subreaper that is in the tree.
 /// A process that left all of them cannot be told for certain: one that was started later
 /// than the target, has lost its parent, and has its group or its environment is named on
@@ -133,19 +150,37 @@ impl Kill {
         let option = self.signal.as_deref().map(words::sendable).transpose()?;
         let signal = option.or(operands.signal).unwrap_or(Some(Signal::TERM));
         self.check(signal)?;
-        let mut outcome = Outcome::new(signal, self.queue);
+        let mut outcome = Outcome::new(Intent {
+            signal,
+            value: self.queue,
+            then: self
+                .then
+                .iter()
+                .copied()
+                .zip(self.after.iter().copied())
+                .collect(),
+            wait: self.wait,
+        });
+        let mut seen = HashSet::new();
         for target in operands.targets {
-            self.select(context, target, &mut outcome);
+            if seen.insert(target.clone()) {
+                self.select(context, target, &mut outcome);
+            }
         }
         let needs_yes = outcome.has_pattern() && !self.yes && signal.is_some();
         if self.dry_run || self.explain || needs_yes {
-            outcome.is_dry = true;
+            outcome.plan()?;
             let traces = self.explain.then(|| Traces::of(&outcome)).transpose()?;
             outcome.print_plan(context, traces.as_ref())?;
-            if needs_yes && !self.dry_run && !self.explain {
+            let is_asked = self.dry_run || self.explain;
+            if needs_yes && !is_asked && outcome.members().next().is_some() {
                 context.out.say("hint: --yes signals them");
             }
             return Ok(outcome.exit());
+        }
+        if self.wait.is_some() || context.out.is_json() {
+            // What became of them could not be told any more.
+            context.out.stdout().check()?;
         }
         match signal {
             Some(signal) => self.act(context, &mut outcome, signal)?,
@@ -158,17 +193,17 @@ impl Kill {
     /// Sends, waits and sends again, as was asked for.
     fn act(&self, context: &Context, outcome: &mut Outcome, signal: Signal) -> Result<()> {
         send(context, outcome, signal, self.queue);
-        for (next, after) in self.then.iter().zip(&self.after) {
-            if wait(context, outcome, *after)?.is_none() {
+        for (next, after) in outcome.intent.then.clone() {
+            if wait(context, outcome, after)?.is_none() {
                 break;
             }
-            send(context, outcome, *next, None);
+            send(context, outcome, next, None);
         }
         if let Some(span) = self.wait {
             let late = wait(context, outcome, span)?;
             outcome.judge(late.as_ref());
         }
-        outcome.find_strays(context)
+        outcome.tell_rest(context)
     }
 
     /// What the parser cannot see.
@@ -218,21 +253,26 @@ impl Kill {
 
 /// Sends one signal to all; what it did not reach is told at once.
 fn send(context: &Context, outcome: &mut Outcome, signal: Signal, value: Option<i32>) {
-    for Aim {
-        selection, exit, ..
-    } in outcome.aims()
-    {
-        let sent = selection.send(signal, value);
-        let members = selection.members().map(|member| told(context, member));
-        *exit = members.reduce(Exit::and).unwrap_or(Exit::Done);
+    let has_wait = outcome.intent.wait.is_some();
+    for index in 0..outcome.count() {
+        let Some(aim) = outcome.turn(index) else {
+            continue;
+        };
+        let sent = aim.selection.send(signal, value);
+        aim.take(|member| match member.had_ended {
+            // Its end is what is waited for.
+            true if has_wait => Exit::Done,
+            true => ended(context, member),
+            false => told(context, member),
+        });
         if let Err(error) = sent {
-            *exit = exit.and(ending(&error.into(), |failure| context.report(failure)));
+            aim.spoil(ending(&error.into(), |failure| context.report(failure)));
         }
-        if !selection.has_settled() {
+        if !aim.selection.has_settled() {
             let text = "the tree grows faster than it can be stopped";
-            let error = Error::new(ErrorKind::Limit, text).about(&selection.target);
+            let error = Error::new(ErrorKind::Limit, text).about(&aim.selection.target);
             context.report(&error.into());
-            *exit = Exit::Partly;
+            aim.spoil(Exit::Partly);
         }
     }
 }
@@ -240,15 +280,21 @@ fn send(context: &Context, outcome: &mut Outcome, signal: Signal, value: Option<
 /// The exit that stands for one member, told when it is not success.
 fn told(context: &Context, member: &Member) -> Exit {
     let Some(refusal) = &member.refusal else {
-        if member.sent.is_empty() && member.row.is_zombie() {
-            context.out.say(format_args!(
-                "process {} is a zombie: only its parent {} can reap it",
-                member.row.pid, member.row.ppid
-            ));
-        }
         return Exit::Done;
     };
     let error = Error::new(refusal.kind(), refusal.to_string());
+    ending(&error.into(), |failure| context.report(failure))
+}
+
+/// A zombie takes signals, and nothing comes of them: as missing as one that
+/// its parent has reaped, whichever came first.
+fn ended(context: &Context, member: &Member) -> Exit {
+    let message = format!(
+        "has ended: a zombie, until its parent {} reaps it",
+        member.row.ppid
+    );
+    let error = Error::new(ErrorKind::Missing, message);
+    let error = error.about(format!("process {}", member.row.pid));
     ending(&error.into(), |failure| context.report(failure))
 }
 
@@ -267,19 +313,14 @@ fn wait(context: &Context, outcome: &Outcome, span: Duration) -> Result<Option<E
 
 /// Signal 0: whether each could be sent a signal.
 fn ask(context: &Context, outcome: &mut Outcome) {
-    for Aim {
-        selection, exit, ..
-    } in outcome.aims()
-    {
-        selection.ask();
-        let answers = selection.members().map(|member| {
-            if !member.process.is_dead() {
-                return told(context, member);
-            }
-            let error = Error::new(ErrorKind::Missing, "has ended and is not reaped yet");
-            let error = error.about(format!("process {}", member.row.pid));
-            ending(&error.into(), |failure| context.report(failure))
+    for index in 0..outcome.count() {
+        let Some(aim) = outcome.turn(index) else {
+            continue;
+        };
+        aim.selection.ask();
+        aim.take(|member| match member.process.is_dead() {
+            true => ended(context, member),
+            false => told(context, member),
         });
-        *exit = answers.reduce(Exit::and).unwrap_or(Exit::Done);
     }
 }

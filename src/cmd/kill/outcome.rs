@@ -1,53 +1,109 @@
-//! What was done to each target, what became of it, and how it is shown.
+//! What was done to each target, and what became of it.
 
-use serde_json::{Value, json};
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::time::Duration;
 
-use super::explain::Traces;
 use crate::cmd::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::output::tell;
-use crate::process::identity::{Row, command_of, ticks_of};
-use crate::process::selection::{Member, Selection, Stray, Verdict};
+use crate::process::identity::{Row, command_of};
+use crate::process::selection::{Identity, Member, Selection, Stray, Verdict};
 use crate::process::signal::Signal;
 use crate::process::target::Target;
 
+/// How what was spared is signalled too.
+pub(super) const INSIST: &str = "hint: --force signals what was spared too";
+
+/// What is to be done to all targets.
+pub(super) struct Intent {
+    /// None only asks.
+    pub(super) signal: Option<Signal>,
+    pub(super) value: Option<i32>,
+    /// Signals for what is still there after so long, in order.
+    pub(super) then: Vec<(Signal, Duration)>,
+    pub(super) wait: Option<Duration>,
+}
+
 /// All targets of one invocation.
 pub(super) struct Outcome {
-    signal: Option<Signal>,
-    value: Option<i32>,
+    pub(super) intent: Intent,
     pub(super) is_dry: bool,
-    aims: Vec<Aim>,
-    failed: Vec<(Target, String, Exit)>,
-    has_waited: bool,
+    pub(super) aims: Vec<Aim>,
+    pub(super) failed: Vec<(Target, String, Exit)>,
+    pub(super) has_waited: bool,
+    /// Which target sees to which process.
+    owners: HashMap<Identity, usize>,
+    /// The target that had its turn last.
+    last: usize,
 }
 
 /// One target, and how it went so far.
 pub(super) struct Aim {
     pub(super) selection: Selection,
-    pub(super) exit: Exit,
-    strays: Vec<Stray>,
+    exit: Option<Exit>,
+    pub(super) strays: Vec<Stray>,
+    /// Cgroups that would be killed whole.
+    pub(super) cgroups: Vec<PathBuf>,
+}
+
+impl Aim {
+    /// The exit that its processes come to; one whose processes are all
+    /// others' says nothing.
+    pub(super) fn take(&mut self, exits: impl Fn(&Member) -> Exit) {
+        let exits = self.selection.members().map(exits);
+        self.exit = exits.reduce(Exit::and);
+    }
+
+    /// Takes what went wrong with it as a whole.
+    pub(super) fn spoil(&mut self, exit: Exit) {
+        self.exit = Some(self.exit.map_or(exit, |so_far| so_far.and(exit)));
+    }
 }
 
 impl Outcome {
-    pub(super) fn new(signal: Option<Signal>, value: Option<i32>) -> Outcome {
+    pub(super) fn new(intent: Intent) -> Outcome {
         Outcome {
-            signal,
-            value,
+            intent,
             is_dry: false,
             aims: Vec::new(),
             failed: Vec::new(),
             has_waited: false,
+            owners: HashMap::new(),
+            last: 0,
         }
     }
 
     pub(super) fn add(&mut self, selection: Selection) {
         self.aims.push(Aim {
             selection,
-            exit: Exit::Done,
+            exit: None,
             strays: Vec::new(),
+            cgroups: Vec::new(),
         });
+        self.turn(self.aims.len() - 1);
+    }
+
+    /// How many targets stand for something.
+    pub(super) fn count(&self) -> usize {
+        self.aims.len()
+    }
+
+    /// One of these targets, with what the others see to left to them: a
+    /// process that several targets stand for is the first one's alone.
+    pub(super) fn turn(&mut self, index: usize) -> Option<&mut Aim> {
+        // Only the last one to have its turn can have found more.
+        if let Some(last) = self.aims.get(self.last) {
+            for member in last.selection.members() {
+                self.owners.entry(member.identity()).or_insert(self.last);
+            }
+        }
+        self.last = index;
+        let aim = self.aims.get_mut(index)?;
+        aim.selection.share(&self.owners, index);
+        Some(aim)
     }
 
     /// A target that stands for nothing that can be signalled.
@@ -55,13 +111,16 @@ impl Outcome {
         self.failed.push((target, message, exit));
     }
 
-    pub(super) fn signal(&self) -> Option<Signal> {
-        self.signal
+    /// Whether any of its signals ends processes that do nothing about it.
+    pub(super) fn is_deadly(&self) -> bool {
+        let then = self.intent.then.iter().map(|(signal, _)| *signal);
+        let mut signals = self.intent.signal.into_iter().chain(then);
+        signals.any(|signal| signal.action().is_deadly())
     }
 
     /// Alike stays, mixed is partly done.
     pub(super) fn exit(&self) -> Exit {
-        let aims = self.aims.iter().map(|aim| aim.exit);
+        let aims = self.aims.iter().filter_map(|aim| aim.exit);
         let all = aims.chain(self.failed.iter().map(|(_, _, exit)| *exit));
         all.reduce(Exit::and).unwrap_or(Exit::Done)
     }
@@ -70,10 +129,6 @@ impl Outcome {
         let found = self.aims.iter().map(|aim| &aim.selection.target);
         let failed = self.failed.iter().map(|(target, _, _)| target);
         found.chain(failed).any(Target::is_pattern)
-    }
-
-    pub(super) fn aims(&mut self) -> impl Iterator<Item = &mut Aim> {
-        self.aims.iter_mut()
     }
 
     /// All processes that are meant.
@@ -89,23 +144,37 @@ impl Outcome {
             _ => Exit::TimedOut,
         };
         for aim in &mut self.aims {
-            let exits = aim
-                .selection
-                .members()
-                .map(|member| match Verdict::of(member) {
-                    verdict if verdict.is_end() => Exit::Done,
-                    Verdict::Denied => Exit::Denied,
-                    _ => there,
-                });
-            aim.exit = exits.reduce(Exit::and).unwrap_or(Exit::Done);
+            aim.take(|member| match Verdict::of(member) {
+                verdict if verdict.is_end() => Exit::Done,
+                Verdict::Denied => Exit::Denied,
+                _ => there,
+            });
+            if !aim.selection.has_settled() {
+                aim.spoil(Exit::Partly);
+            }
         }
     }
 
+    /// Finds what trees may have left, each process once.
+    fn find_strays(&mut self) -> Result<()> {
+        let mut seen = HashSet::new();
+        for index in 0..self.count() {
+            let Some(aim) = self.turn(index) else {
+                continue;
+            };
+            aim.strays = aim.selection.strays()?;
+            aim.strays
+                .retain(|stray| seen.insert((stray.row.pid, stray.row.start)));
+        }
+        Ok(())
+    }
+
     /// Tells of what a tree may have left, and of what was spared.
-    pub(super) fn find_strays(&mut self, context: &Context) -> Result<()> {
+    pub(super) fn tell_rest(&mut self, context: &Context) -> Result<()> {
+        self.find_strays()?;
+        let mut has_spared = false;
         for aim in &mut self.aims {
             let target = &aim.selection.target;
-            aim.strays = aim.selection.strays()?;
             for Stray { row, because } in &aim.strays {
                 tell(format_args!(
                     "ipc: kill: {target}: process {} ({}) was left: it has lost its parent \
@@ -119,104 +188,42 @@ impl Outcome {
                 let words = format_args!("{target}: process {pid} {reason}, and was spared");
                 context.out.say(words);
             }
-            if !aim.strays.is_empty() || !aim.selection.spared.is_empty() {
-                aim.exit = Exit::Partly;
+            has_spared |= !aim.selection.spared.is_empty();
+            if !aim.strays.is_empty() || aim.selection.is_spared_in_part() {
+                aim.exit = Some(Exit::Partly);
             }
+        }
+        if has_spared {
+            context.out.say(INSIST);
         }
         Ok(())
     }
 
-    /// Shows what would be done.
-    pub(super) fn print_plan(&self, context: &mut Context, traces: Option<&Traces>) -> Result<()> {
-        if context.out.is_json() {
-            return context.out.json(&self.document(traces));
-        }
-        for member in self.members() {
-            let what = match self.signal {
-                Some(signal) => format!("would send {signal} to"),
-                None => "would ask".to_owned(),
+    /// Looks at what would be done, beyond the members.
+    pub(super) fn plan(&mut self) -> Result<()> {
+        self.is_dry = true;
+        let (signal, has_wait) = (self.intent.signal, self.intent.wait.is_some());
+        for index in 0..self.count() {
+            let Some(aim) = self.turn(index) else {
+                continue;
             };
-            let command = command(&member.row);
-            let name = named(&member.row);
-            context.out.line(format_args!("{what} {name}  {command}"))?;
+            if signal == Some(Signal::KILL) {
+                aim.cgroups = aim.selection.cgroups()?;
+            }
+            aim.selection.ask();
+            aim.take(|member| match member.is_refused() {
+                _ if member.had_ended && has_wait => Exit::Done,
+                _ if member.had_ended => Exit::Missing,
+                true => Exit::Denied,
+                false => Exit::Done,
+            });
         }
-        let spared = self.aims.iter().flat_map(|aim| &aim.selection.spared);
-        for (pid, reason) in spared {
-            context
-                .out
-                .line(format_args!("would spare {pid}, which {reason}"))?;
-        }
-        match traces {
-            Some(traces) => traces.print(context),
+        match signal {
+            Some(_) => self.find_strays(),
+            // A question leaves nothing behind.
             None => Ok(()),
         }
     }
-
-    /// Shows the verdicts, if they were waited for.
-    pub(super) fn print(&self, context: &mut Context) -> Result<()> {
-        if context.out.is_json() {
-            return context.out.json(&self.document(None));
-        }
-        if !self.has_waited {
-            return Ok(());
-        }
-        for member in self.members() {
-            let verdict = Verdict::of(member).sentence();
-            context
-                .out
-                .line(format_args!("{} {verdict}", member.row.pid))?;
-        }
-        Ok(())
-    }
-
-    fn document(&self, traces: Option<&Traces>) -> Value {
-        let found = self.aims.iter().map(|aim| {
-            let selection = &aim.selection;
-            json!({
-                "target": selection.target.to_string(),
-                "error": null,
-                "processes": selection.members().map(|one| self.process(one)).collect::<Vec<_>>(),
-                "spared": selection.spared.iter()
-                    .map(|(pid, reason)| json!({ "pid": pid, "reason": reason }))
-                    .collect::<Vec<_>>(),
-                "strays": aim.strays.iter().map(stray).collect::<Vec<_>>(),
-            })
-        });
-        let failed = self.failed.iter().map(|(target, message, _)| {
-            json!({
-                "target": target.to_string(), "error": message,
-                "processes": [], "spared": [], "strays": [],
-            })
-        });
-        json!({
-            "signal": self.signal.map(Signal::name),
-            "value": self.value,
-            "dry_run": self.is_dry,
-            "targets": found.chain(failed).collect::<Vec<_>>(),
-            "effects": traces.map(Traces::document),
-        })
-    }
-
-    fn process(&self, member: &Member) -> Value {
-        let sent: Vec<String> = member.sent.iter().map(|signal| signal.name()).collect();
-        json!({
-            "pid": member.row.pid,
-            "start": ticks_of(member.row.start),
-            "command": command_of(member.row.pid).unwrap_or_else(|| comm(&member.row)),
-            "sent": sent,
-            "error": member.refusal.as_ref().map(ToString::to_string),
-            "verdict": self.has_waited.then(|| Verdict::of(member).word()),
-        })
-    }
-}
-
-fn stray(stray: &Stray) -> Value {
-    json!({
-        "pid": stray.row.pid,
-        "start": ticks_of(stray.row.start),
-        "command": command_of(stray.row.pid).unwrap_or_else(|| comm(&stray.row)),
-        "because": stray.because,
-    })
 }
 
 /// The process as a target that no other process is.
@@ -229,7 +236,7 @@ pub(super) fn named(row: &Row) -> String {
     .to_string()
 }
 
-fn comm(row: &Row) -> String {
+pub(super) fn comm(row: &Row) -> String {
     String::from_utf8_lossy(&row.comm).into_owned()
 }
 

@@ -9,7 +9,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::process::signal::Signal;
-use crate::process::target::Target;
+use crate::process::target::{self, Target};
 
 const MARK: u8 = 1;
 
@@ -94,6 +94,7 @@ pub(super) fn operands(words: &[OsString], has_signal: bool) -> Result<Operands>
         let text = word.to_str().ok_or_else(|| {
             let word = escaped(word.as_bytes());
             Error::new(ErrorKind::Usage, format!("'{word}' names no process"))
+                .hint("in name:PATTERN a ? stands for a byte that is no text")
         })?;
         let dashed = text.strip_prefix('-');
         let may_be_signal = is_marked && !has_signal && found.signal.is_none();
@@ -114,9 +115,11 @@ pub(super) fn operands(words: &[OsString], has_signal: bool) -> Result<Operands>
 
 /// A process group as kill(1) has it: its number with a dash.
 fn group(text: &str, number: &str) -> Result<Target> {
-    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
-    let found = number.parse().ok().filter(|group| is_number && *group > 0);
-    found.map(Target::Group).ok_or_else(|| {
+    if number == "1" {
+        let error = Error::new(ErrorKind::Usage, "'-1' is every process to kill(1)");
+        return Err(error.hint("--dry-run 'name:*' shows them; the group of process 1 is pgid:1"));
+    }
+    target::number(number).map(Target::Group).ok_or_else(|| {
         let message = match sendable(number) {
             Ok(_) => format!("'{text}' is a second signal"),
             Err(_) => format!(
@@ -164,6 +167,9 @@ mod tests {
         assert_eq!(read("ipc kill -0 7").unwrap().signal, Some(None));
         assert!(read("ipc kill -9").is_err());
         assert!(read("ipc kill -9 -TERM 7").is_err());
+        for every in ["ipc kill -9 -1", "ipc kill -- -1", "ipc kill -- -007"] {
+            assert!(read(every).is_err(), "{every}");
+        }
     }
 
     #[test]

@@ -7,8 +7,9 @@ use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::exit::Exit;
-use crate::process::identity::{Dispositions, Process, command_of, row};
+use crate::process::identity::{Dispositions, Process, Row, command_of};
 use crate::process::signal::Signals;
+use crate::process::target::parse_number;
 
 const MORE: &str = "\
 Examples:
@@ -31,7 +32,7 @@ See also: ipc-signal-ls(1), ipc-kill(1), signal(7)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Explain {
     /// The process
-    #[arg(value_name = "PID", value_parser = clap::value_parser!(i32).range(1..), add = complete::processes())]
+    #[arg(value_name = "PID", value_parser = parse_number, add = complete::processes())]
     pid: i32,
 }
 
@@ -55,7 +56,7 @@ impl Explain {
         ];
         if context.out.is_json() {
             let [blocked, ignored, caught, pending] = sets.map(|(_, set)| names(set));
-            let state = row(self.pid).map(|row| row.state.word());
+            let state = Row::of(self.pid).map(|row| row.state.word());
             context.out.json(&json!({
                 "pid": self.pid, "command": command_of(self.pid), "state": state,
                 "blocked": blocked, "ignored": ignored, "caught": caught, "pending": pending,

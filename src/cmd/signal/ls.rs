@@ -33,9 +33,11 @@ const COLUMNS: [Column; 5] = [
 
 /// List signals, with what each does to a process that does nothing about it
 ///
-/// The real-time signals are those that the C library leaves to programs. Of a signal
-/// that is queued each one sent arrives, in order; of the others a second one is lost
-/// while the first has not been taken.
+/// RTMIN and those behind it are the real-time signals that the C library leaves to
+/// programs. Those before it, from 32 on, it keeps for its threads: they have no names
+/// and nobody can wait for them, and ipc kill sends them when they are written as numbers;
+/// most programs end by them. Of a signal that is queued each one sent arrives, in order;
+/// of the others a second one is lost while the first has not been taken.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Ls {
@@ -55,7 +57,7 @@ pub(crate) struct Ls {
 impl Ls {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
         let shown: Vec<Signal> = match &self.signals[..] {
-            [] => Signal::all().collect(),
+            [] => Signal::every().collect(),
             asked => asked.to_vec(),
         };
         let rows: Vec<Value> = shown.into_iter().map(row).collect();

@@ -1,5 +1,9 @@
 //! What a process is at: its system call, who traces it, what confines it.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
 use nix::libc;
 
 /// What a process is at, as far as `/proc` tells.
@@ -135,6 +139,15 @@ impl Confinement {
             namespaces_below: words("NSpid:").count().saturating_sub(1),
         }
     }
+}
+
+/// The cgroup of a process in the one hierarchy of version 2, cgroups(7), as a
+/// path from the root that this process sees; nothing without such a hierarchy.
+pub fn cgroup_of(pid: i32) -> Option<PathBuf> {
+    let lines = std::fs::read(format!("/proc/{pid}/cgroup")).ok()?;
+    let mut lines = lines.split(|byte| *byte == b'\n');
+    let path = lines.find_map(|line| line.strip_prefix(b"0::"))?;
+    Some(PathBuf::from(OsStr::from_bytes(path)))
 }
 
 /// What every thread of a process is at.

@@ -1,6 +1,7 @@
 //! The descriptors of a process, and what went through them.
 
 use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use nix::libc;
 
@@ -22,17 +23,12 @@ pub struct Descriptor {
 /// The open files of a process that are among the wanted, by device and inode;
 /// none where that cannot be seen.
 pub fn open_files(pid: i32, is_wanted: impl Fn(u64, u64) -> bool) -> Vec<Descriptor> {
-    let entries = std::fs::read_dir(format!("/proc/{pid}/fd"))
-        .into_iter()
-        .flatten()
-        .flatten();
-    let look = |entry: std::fs::DirEntry| {
-        let found = std::fs::metadata(entry.path()).ok()?;
-        let (device, inode) = (found.dev(), found.ino());
-        let number = entry.file_name().to_str()?.parse().ok()?;
+    let look = |path: PathBuf| {
+        let (device, inode) = file_behind(&path)?;
         if !is_wanted(device, inode) {
             return None;
         }
+        let number = path.file_name()?.to_str()?.parse().ok()?;
         let (reads, writes) = access(pid, number)?;
         Some(Descriptor {
             number,
@@ -42,7 +38,27 @@ pub fn open_files(pid: i32, is_wanted: impl Fn(u64, u64) -> bool) -> Vec<Descrip
             writes,
         })
     };
-    entries.filter_map(look).collect()
+    let paths = paths(pid).into_iter().flatten();
+    paths.filter_map(look).collect()
+}
+
+/// Whether a process has this file open; not when that cannot be seen.
+pub fn has_open(pid: i32, device: u64, inode: u64) -> bool {
+    let mut paths = paths(pid).into_iter().flatten();
+    paths.any(|path| file_behind(&path) == Some((device, inode)))
+}
+
+/// Where the descriptors of a process are; nothing where they are hidden.
+pub(super) fn paths(pid: i32) -> Option<impl Iterator<Item = PathBuf>> {
+    let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+    // Closed since the folder was read: no entry.
+    Some(entries.flatten().map(|entry| entry.path()))
+}
+
+/// Device and inode of what such a path leads to.
+pub(super) fn file_behind(path: &Path) -> Option<(u64, u64)> {
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
 }
 
 /// For what a descriptor is open: reading, writing. One that opens nothing

@@ -2,11 +2,12 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use nix::libc;
 use nix::sys::statfs::{FsType, statfs};
+
+use super::descriptors::{file_behind, paths};
 
 /// The type of an mqueue file system in statfs(2); nix does not name it.
 const MQUEUE_MAGIC: FsType = FsType(0x1980_0202);
@@ -57,10 +58,7 @@ pub struct Files {
 /// for the processes of others, or when it has ended.
 pub fn files_of(pid: i32) -> Option<Files> {
     let mut found = Files::default();
-    for entry in std::fs::read_dir(format!("/proc/{pid}/fd")).ok()? {
-        // Closed since the folder was read.
-        let Ok(entry) = entry else { continue };
-        let path = entry.path();
+    for path in paths(pid)? {
         if let Ok(target) = std::fs::read_link(&path) {
             found.add_descriptor(&path, target.into_os_string());
         }
@@ -73,8 +71,8 @@ impl Files {
     fn add_descriptor(&mut self, path: &Path, target: OsString) {
         let target = target.into_vec();
         if let Some(name) = target.strip_prefix(SHARED) {
-            if let Ok(file) = std::fs::metadata(path) {
-                self.add(file.dev(), file.ino(), name, Use::Open);
+            if let Some((device, inode)) = file_behind(path) {
+                self.add(device, inode, name, Use::Open);
             }
         } else if let Some(number) = socket(&target) {
             self.sockets.push(number);
@@ -144,6 +142,8 @@ fn place(line: &[u8]) -> Option<(u64, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     #[test]

@@ -15,7 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{FsType, fstatfs};
 use nix::time::{ClockId, clock_gettime};
-use nix::unistd::getppid;
+use nix::unistd::{geteuid, getppid};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::process::signal::Signal;
@@ -30,8 +30,8 @@ mod lineage;
 mod stat;
 mod table;
 
-pub use condition::{Call, Confinement, calls_of_threads, target_of, wait_function};
-pub use descriptors::{Descriptor, open_files, transferred};
+pub use condition::{Call, Confinement, calls_of_threads, cgroup_of, target_of, wait_function};
+pub use descriptors::{Descriptor, has_open, open_files, transferred};
 pub use dispositions::Dispositions;
 pub use ending::Fate;
 pub use files::{Files, Use, UsedFile, files_of};
@@ -39,7 +39,7 @@ pub use lineage::{
     Lineage, ancestors, children, environment, is_launcher, is_shell_of_one_command, is_taken,
     last_number, lineage, prints_elsewhere,
 };
-pub use stat::{Row, State, row, start_from_ticks, ticks_of};
+pub use stat::{Row, State, start_from_ticks, ticks_of};
 pub use table::Table;
 
 /// The file system of process descriptors whose inodes are never reused.
@@ -84,8 +84,8 @@ impl Process {
         })?;
         // Read after the descriptor is held. If the process has gone meanwhile
         // the number may be another's: the descriptor then says dead.
-        let row =
-            row_of(pid).map_err(|error| error.about(format!("process {pid}")).hint(MORE_FILES))?;
+        let row = Row::read(pid)
+            .map_err(|error| error.about(format!("process {pid}")).hint(MORE_FILES))?;
         let process = Process {
             pid,
             start: row.as_ref().map(|row| row.start),
@@ -285,8 +285,7 @@ pub fn user_of(pid: i32) -> Option<u32> {
 
 /// Whether a process runs as the user of this one.
 pub fn is_own(pid: i32) -> bool {
-    let owner = std::fs::metadata(format!("/proc/{pid}")).map(|found| found.uid());
-    owner.is_ok_and(|uid| uid == nix::unistd::geteuid().as_raw())
+    user_of(pid) == Some(geteuid().as_raw())
 }
 
 /// The processes of this pid namespace, as far as `/proc` shows them.
@@ -297,31 +296,6 @@ pub fn all() -> Vec<i32> {
         .collect();
     pids.sort_unstable();
     pids
-}
-
-/// Whether a process has this file open; not when that cannot be seen.
-pub fn has_open(pid: i32, device: u64, inode: u64) -> bool {
-    let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd"))
-        .into_iter()
-        .flatten()
-        .flatten();
-    let is_it = |found: std::fs::Metadata| (found.dev(), found.ino()) == (device, inode);
-    descriptors
-        .filter_map(|one| std::fs::metadata(one.path()).ok())
-        .any(is_it)
-}
-
-/// What a process is; nothing where `/proc` hides it.
-///
-/// # Errors
-/// A shortage of descriptors: it must not pass for a hidden start, which lets
-/// any process of the number through.
-fn row_of(pid: i32) -> Result<Option<Row>> {
-    match std::fs::read(format!("/proc/{pid}/stat")).map_err(Error::os) {
-        Ok(line) => Ok(stat::ticks_per_second().and_then(|hz| Row::parse(&line, hz))),
-        Err(error) if error.is_shortage() => Err(error),
-        Err(_) => Ok(None),
-    }
 }
 
 #[cfg(test)]

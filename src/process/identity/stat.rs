@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use nix::unistd::{SysconfVar, sysconf};
 
+use crate::error::{Error, Result};
+
 /// The state of a process by its letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct State(pub u8);
@@ -75,8 +77,20 @@ pub struct Row {
 impl Row {
     /// The row of one process, if it is there and not hidden.
     pub fn of(pid: i32) -> Option<Row> {
-        let line = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-        Row::parse(&line, ticks_per_second()?)
+        Row::read(pid).ok().flatten()
+    }
+
+    /// The row of one process; nothing where it is hidden or gone.
+    ///
+    /// # Errors
+    /// A shortage of descriptors: it must not pass for a hidden start, which
+    /// lets any process of the number through.
+    pub(super) fn read(pid: i32) -> Result<Option<Row>> {
+        match std::fs::read(format!("/proc/{pid}/stat")).map_err(Error::os) {
+            Ok(line) => Ok(ticks_per_second().and_then(|hz| Row::parse(&line, hz))),
+            Err(error) if error.is_shortage() => Err(error),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Whether it has ended and waits to be reaped, all of its threads.
@@ -140,12 +154,6 @@ impl Row {
         }
         Some(row)
     }
-}
-
-/// Reads the row of one process.
-pub fn row(pid: i32) -> Option<Row> {
-    let line = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    Row::parse(&line, ticks_per_second()?)
 }
 
 /// A number with its sign, which only debuggers and priorities have.

@@ -167,10 +167,7 @@ mod tests {
         assert_eq!(found.ppid, this);
         assert!(pids(table.descendants(this)).contains(&found.pid));
         let start = table.get(this).unwrap().start;
-        assert_eq!(
-            Some(start),
-            super::super::row_of(this).unwrap().map(|row| row.start)
-        );
+        assert_eq!(Some(start), Row::of(this).map(|row| row.start));
         assert!(start <= found.start);
     }
 }

@@ -3,7 +3,8 @@
 //! A process is first opened, then compared with what was seen of it, and only
 //! then sent a signal: a number that has changed hands is never signalled.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -14,12 +15,16 @@ use super::target::Target;
 use crate::deadline::monotonic_now;
 use crate::error::{Error, ErrorKind, Result};
 
+mod cgroup;
 mod stray;
 mod tree;
 mod verdict;
 
 pub use stray::Stray;
 pub use verdict::{Verdict, until_ended};
+
+/// What tells a process from all others: its number and its start.
+pub type Identity = (i32, Duration);
 
 /// How long what goes on growing is chased.
 const CHASE: Duration = Duration::from_secs(3);
@@ -72,6 +77,8 @@ pub struct Member {
     pub sent: Vec<Signal>,
     /// Why the last one did not.
     pub refusal: Option<Error>,
+    /// Whether it had ended already when it was found: a zombie.
+    pub had_ended: bool,
     is_held: bool,
     found_at: Duration,
 }
@@ -86,6 +93,7 @@ impl Member {
 
     fn holding(process: Process, row: Row) -> Member {
         Member {
+            had_ended: process.is_dead(),
             process,
             row,
             sent: Vec::new(),
@@ -93,6 +101,16 @@ impl Member {
             is_held: false,
             found_at: monotonic_now(),
         }
+    }
+
+    /// What no other process has.
+    pub fn identity(&self) -> Identity {
+        (self.row.pid, self.row.start)
+    }
+
+    /// Whether this user may not send it signals.
+    pub fn is_refused(&self) -> bool {
+        self.refusal.as_ref().map(Error::kind) == Some(ErrorKind::Denied)
     }
 
     fn is_this(&self) -> bool {
@@ -130,6 +148,8 @@ pub struct Selection {
     /// Those that would be members and are protected, with the reason.
     pub spared: BTreeMap<i32, &'static str>,
     protected: Protected,
+    /// Members that another target stands for too, which sees to them.
+    others: HashSet<Identity>,
     is_tree: bool,
     roots: Vec<Row>,
     /// Who gets the children of members that end.
@@ -140,6 +160,8 @@ pub struct Selection {
     corpses: HashSet<i32>,
     /// Children of the reapers that are none of the tree's.
     foreign: HashSet<i32>,
+    /// Cgroups that were killed whole.
+    struck: BTreeSet<PathBuf>,
     /// Whether what joins is stopped at once.
     is_holding: bool,
     /// Whether the tree was seen to grow no more.
@@ -186,18 +208,26 @@ impl Selection {
             members: BTreeMap::new(),
             spared: BTreeMap::new(),
             protected: protected.clone(),
+            others: HashSet::new(),
             is_tree,
             roots: Vec::new(),
             reapers: BTreeSet::new(),
             environment: Vec::new(),
             corpses: HashSet::new(),
             foreign: HashSet::new(),
+            struck: BTreeSet::new(),
             is_holding: false,
             has_settled: true,
         };
         match only {
             Some((pid, start)) => {
-                let member = single(pid, start, protected)?;
+                let member = single(pid, start, protected).or_else(|error| {
+                    if !error.is_shortage() {
+                        return Err(error);
+                    }
+                    enough_descriptors();
+                    single(pid, start, protected)
+                })?;
                 selection.members.insert(pid, member);
             }
             None => {
@@ -221,9 +251,32 @@ impl Selection {
         Ok(selection)
     }
 
-    /// Its members, by number.
+    /// Its members, by number, but for those that others see to.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
-        self.members.values()
+        let members = self.members.values();
+        members.filter(|member| !self.others.contains(&member.identity()))
+    }
+
+    /// Leaves to other targets what those see to, now and when it is found
+    /// later: nothing is sent to it. The owners are targets by their places,
+    /// of which this one has its own.
+    pub fn share(&mut self, owners: &HashMap<Identity, usize>, own: usize) {
+        let is_theirs = |identity: &Identity| owners.get(identity).is_some_and(|one| *one != own);
+        let may_grow = self.is_tree || matches!(self.target, Target::Group(_) | Target::Session(_));
+        self.others = match may_grow {
+            true => owners.keys().copied().filter(is_theirs).collect(),
+            // So that a thousand single ones are no million looks.
+            false => {
+                let members = self.members.values().map(Member::identity);
+                members.filter(is_theirs).collect()
+            }
+        };
+    }
+
+    /// Whether what was spared was meant: not by a name, which is about other
+    /// processes than those that the command comes from.
+    pub fn is_spared_in_part(&self) -> bool {
+        !self.spared.is_empty() && !matches!(self.target, Target::Name(_))
     }
 
     /// Whether the signal reached a tree that had come to rest.
@@ -234,14 +287,11 @@ impl Selection {
     /// Adds what the target stands for and is not a member yet.
     fn add_matching(&mut self, table: &Table) -> Result<()> {
         for row in table.rows() {
-            // Meant by number: a name is about other processes than these.
-            let by_name = matches!(self.target, Target::Name(_));
-            if !self.target.includes(row) {
-                continue;
-            }
-            match self.protected.reason(row.pid) {
-                Some(_) if by_name => {}
-                _ => self.admit(row.clone())?,
+            // Nobody who says a name means this very command.
+            let is_named = matches!(self.target, Target::Name(_));
+            let is_this = row.pid == std::process::id().cast_signed();
+            if self.target.includes(row) && !(is_named && is_this) {
+                self.admit(row.clone())?;
             }
         }
         Ok(())
@@ -283,7 +333,8 @@ impl Selection {
         let mut done = BTreeSet::new();
         loop {
             for member in self.members.values_mut() {
-                if done.insert((member.row.pid, member.row.start)) {
+                let identity = member.identity();
+                if done.insert(identity) && !self.others.contains(&identity) {
                     member.send(signal, value);
                 }
             }
@@ -293,7 +344,7 @@ impl Selection {
                 _ => {}
             }
             let mut members = self.members.values();
-            let is_done = members.all(|one| done.contains(&(one.row.pid, one.row.start)));
+            let is_done = members.all(|one| done.contains(&one.identity()));
             if is_done {
                 return Ok(());
             }

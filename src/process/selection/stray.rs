@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::Selection;
+use super::{CHASE, Selection};
+use crate::deadline::monotonic_now;
 use crate::error::Result;
 use crate::process::identity::{self, Row, Table};
 
@@ -30,8 +31,17 @@ impl Selection {
             return Ok(Vec::new());
         };
         let mut strays = Vec::new();
-        for _ in 0..PASSES {
+        // An orphan that goes away under one's eyes may be the next link of a
+        // chain: it is looked for as long as a tree that grows is chased.
+        let until = monotonic_now().saturating_add(CHASE);
+        let mut has_lost = false;
+        for pass in 0.. {
+            if pass >= PASSES && !(has_lost && monotonic_now() < until) {
+                break;
+            }
+            has_lost = false;
             let mut has_missed = false;
+            let last = identity::last_number();
             let table = Table::read()?;
             let is_orphan = |row: &&Row| {
                 // One whose parent has ended just now is about to be given another.
@@ -40,12 +50,16 @@ impl Selection {
             for row in table.rows().iter().filter(is_orphan) {
                 match self.suspicion(row.pid, first) {
                     Some(stray) => strays.extend(stray),
-                    None => has_missed = true,
+                    None => has_lost |= row.start >= first,
                 }
             }
+            has_missed |= has_lost;
             if strays.is_empty() {
                 has_missed |= self.look_out(first, &mut strays);
             }
+            // What was born behind the back of the pass may stand still by now:
+            // only where nothing was born has the pass seen all.
+            has_missed |= identity::last_number() != last;
             if !has_missed || !strays.is_empty() {
                 break;
             }
@@ -75,9 +89,10 @@ impl Selection {
     /// Whether a process may have come from the tree; nothing when it went
     /// away while it was looked at.
     fn suspicion(&self, pid: i32, first: Duration) -> Option<Option<Stray>> {
-        let row = identity::row(pid)?;
+        let row = Row::of(pid)?;
         let known = self.members.get(&pid);
-        let is_known = known.is_some_and(|member| member.row.start == row.start);
+        let is_known = known.is_some_and(|member| member.row.start == row.start)
+            || self.others.contains(&(row.pid, row.start));
         let is_spared = self.protected.reason(pid).is_some();
         let is_old = row.start < first || row.is_kernel_thread();
         if is_known || is_spared || is_old || !self.is_lost(&row, first) {
@@ -103,7 +118,7 @@ impl Selection {
             if at.ppid == 1 {
                 return true;
             }
-            let parent = identity::row(at.ppid);
+            let parent = Row::of(at.ppid);
             // Whoever above gets the orphans has children of its own: in its session.
             if self.reapers.contains(&at.ppid) {
                 return parent.is_none_or(|parent| parent.session != at.session);
@@ -130,7 +145,7 @@ fn is_inherited(own: &[u8], pid: i32) -> Option<bool> {
         // One that is about to end has no memory any more.
         Some(_) => return None,
         // Hidden from other users.
-        None if identity::row(pid).is_none_or(|row| row.is_zombie()) => return None,
+        None if Row::of(pid).is_none_or(|row| row.is_zombie()) => return None,
         _ => return Some(false),
     };
     let of = |bytes: &[u8]| -> BTreeSet<Vec<u8>> {

@@ -20,7 +20,7 @@ use crate::process::signal::Signal;
 const STUCK: Duration = Duration::from_millis(500);
 
 /// What came of trying to get hold of a process.
-enum Catch {
+pub(super) enum Catch {
     /// It is a member now.
     Caught,
     /// It has ended meanwhile, or is a corpse: the tree has moved.
@@ -84,7 +84,7 @@ impl Selection {
 
     /// Holds a process, then looks whether it belongs here, and stops it while
     /// the tree is being held.
-    fn catch(&mut self, pid: i32) -> Result<Catch> {
+    pub(super) fn catch(&mut self, pid: i32) -> Result<Catch> {
         let (process, row) = match Process::with_row(pid) {
             Ok((process, Some(row))) => (process, row),
             Err(error) if error.kind() != ErrorKind::Missing => return Err(error),
@@ -127,10 +127,10 @@ impl Selection {
             if at.ppid == 0 || self.reapers.contains(&at.ppid) {
                 return self.has_made(&at);
             }
-            at = match identity::row(at.ppid) {
+            at = match Row::of(at.ppid) {
                 Some(parent) if parent.start <= at.start => parent,
                 // Its parent has ended just now: who has it got instead?
-                _ => match identity::row(at.pid) {
+                _ => match Row::of(at.pid) {
                     Some(again) if again.ppid != at.ppid => again,
                     _ => return false,
                 },
@@ -206,25 +206,45 @@ impl Selection {
     pub(super) fn end_tree(&mut self, signal: Signal, value: Option<i32>) -> Result<()> {
         // Ended in between, this process would leave the tree stopped.
         let _blocked = Blocked::new()?;
-        let held = self.hold();
+        if signal == Signal::KILL {
+            self.strike()?;
+        }
+        let mut held = self.hold();
+        if signal == Signal::KILL && !self.has_settled {
+            // What is stopped by now no longer disturbs the look at its cgroup.
+            held = held
+                .and_then(|()| self.strike())
+                .and_then(|()| self.look_again());
+        }
         let mut this = None;
         for member in self.members.values_mut() {
+            if self.others.contains(&member.identity()) {
+                member.let_go(signal);
+                continue;
+            }
             if member.is_this() {
                 this = Some(member);
                 continue;
             }
-            member.send(signal, value);
-            if member.is_held && signal != Signal::KILL {
-                // Refused it would have refused the stop before.
-                let _ = member.process.send(Signal::CONT);
+            let is_struck = signal == Signal::KILL && member.sent.last() == Some(&signal);
+            if !is_struck {
+                member.send(signal, value);
             }
-            member.is_held = false;
+            member.let_go(signal);
         }
         if let Some(this) = this {
             this.send(signal, value);
         }
         self.is_holding = false;
         held
+    }
+
+    /// Whether a tree that grew has come to rest since.
+    fn look_again(&mut self) -> Result<()> {
+        if self.struck().next().is_some() {
+            self.has_settled = !self.look_at_all()?;
+        }
+        Ok(())
     }
 
     /// Stops all of it, and walks until nothing new is found twice in a row.
@@ -255,10 +275,19 @@ impl Member {
             return;
         }
         let stopped = |row: Row| row.state.is_stopped();
-        if identity::row(self.row.pid).is_some_and(stopped) {
+        if Row::of(self.row.pid).is_some_and(stopped) {
             return;
         }
         self.is_held = self.process.send(Signal::STOP).is_ok();
+    }
+
+    /// Lets it go on, if it was stopped for this signal.
+    fn let_go(&mut self, signal: Signal) {
+        if self.is_held && signal != Signal::KILL {
+            // Refused it would have refused the stop before.
+            let _ = self.process.send(Signal::CONT);
+        }
+        self.is_held = false;
     }
 
     /// Whether it can start nothing any more.
@@ -270,7 +299,7 @@ impl Member {
         // that waits for its child of vfork(2) does for as long as that is stopped.
         let waited = monotonic_now().saturating_sub(self.found_at);
         let is_stuck = |row: &Row| row.state.is_uninterruptible() && waited > STUCK;
-        identity::row(self.row.pid)
+        Row::of(self.row.pid)
             .is_none_or(|row| row.state.is_stopped() || row.is_zombie() || is_stuck(&row))
     }
 }

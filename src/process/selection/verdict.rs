@@ -8,8 +8,8 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 
 use super::Member;
 use crate::deadline::monotonic_now;
-use crate::error::{Error, ErrorKind, Result};
-use crate::process::identity::{self, Dispositions, Row};
+use crate::error::{Error, Result};
+use crate::process::identity::{Dispositions, Row};
 use crate::process::signal::Signal;
 use crate::wait::Wait;
 
@@ -81,7 +81,7 @@ impl Verdict {
 
     /// The verdict about a member now.
     pub fn of(member: &Member) -> Verdict {
-        let row = identity::row(member.row.pid).filter(|row| row.start == member.row.start);
+        let row = Row::of(member.row.pid).filter(|row| row.start == member.row.start);
         if member.process.is_dead() {
             let is_corpse = row.is_some_and(|row| row.state.is_zombie());
             return if is_corpse {
@@ -90,7 +90,7 @@ impl Verdict {
                 Verdict::Gone
             };
         }
-        if member.refusal.as_ref().map(Error::kind) == Some(ErrorKind::Denied) {
+        if member.is_refused() {
             return Verdict::Denied;
         }
         match (row, member.sent.last()) {

@@ -54,6 +54,22 @@ fn names_and_numbers_go_both_ways() {
 }
 
 #[test]
+fn what_the_c_library_keeps_has_its_number_for_a_name() {
+    let kept: Vec<Signal> = (32..libc::SIGRTMIN()).map(Signal).collect();
+    assert!(!kept.is_empty());
+    for signal in kept {
+        assert_eq!(signal.name(), signal.number().to_string());
+        assert!(signal.is_real_time() && signal.action().is_deadly());
+        assert!(!Signal::all().any(|named| named == signal));
+    }
+    assert_eq!(
+        "RTMIN".parse::<Signal>().unwrap().number(),
+        libc::SIGRTMIN()
+    );
+    assert!(!"31".parse::<Signal>().unwrap().is_real_time());
+}
+
+#[test]
 fn sets_are_the_bits_of_the_kernel() {
     let set = Signals(0x4201);
     let names: Vec<String> = set.iter().map(|signal| signal.name()).collect();
