@@ -2,6 +2,7 @@
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
@@ -35,6 +36,12 @@ impl From<&Metadata> for Facts {
             modified: found.mtime() as f64 + found.mtime_nsec() as f64 / 1e9,
         }
     }
+}
+
+/// The time of day, as [`Facts::modified`] counts: in seconds since 1970.
+pub fn wall_clock() -> f64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0.0, |since| since.as_secs_f64())
 }
 
 /// The name of an object in JSON: text, and the bytes too when it is not UTF-8.

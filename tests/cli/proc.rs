@@ -261,7 +261,7 @@ fn stop_asks_first_and_kills_what_does_not_listen() {
     sb.ipc(["proc", "stop", "deaf"])
         .run()
         .code(0)
-        .stderr("/deaf was ended by KILL\n");
+        .stderr("/deaf was ended by SIGKILL\n");
     sb.ipc(["proc", "stop", "deaf", "none"]).run().code(8);
     start(
         &sb,
@@ -308,7 +308,7 @@ fn a_stopped_command_is_stopped_all_the_same() {
     sb.ipc(["proc", "stop", "s"])
         .run()
         .code(0)
-        .stderr("/s was ended by TERM\n");
+        .stderr("/s was ended by SIGTERM\n");
     sb.ipc(["proc", "rm", "s"]).run().ok();
 }
 

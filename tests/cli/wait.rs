@@ -82,8 +82,8 @@ fn the_code_of_a_process_of_others_becomes_ours() {
         assert_eq!(status.code(), Some(9), "{out}{err}");
         assert_eq!(out, format!("pid:{} ended with 9\n", foreign.pid));
         for (signal, name) in [
-            (9, "KILL".to_owned()),
-            (libc::SIGRTMIN() + 2, "RTMIN+2".to_owned()),
+            (9, "SIGKILL".to_owned()),
+            (libc::SIGRTMIN() + 2, "SIGRTMIN+2".to_owned()),
         ] {
             let foreign = Foreign::new(&sb, "exec sleep 600", is_reaped);
             let waiting = self::waiting(&sb, &foreign.target());

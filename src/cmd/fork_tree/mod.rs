@@ -13,8 +13,9 @@ use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::output::branches::{Dot, branches};
 use crate::process::blocked::Blocked;
+use crate::process::ending::in_words;
 use crate::process::fork_tree::{Grown, Plan, Shape, State};
-use crate::process::signal::Signal;
+use crate::sys::wait::Ending;
 
 const MORE: &str = "\
 Examples:
@@ -205,12 +206,12 @@ fn report(context: &mut Context, shape: &Shape, ended: &[State], as_graph: bool)
             .iter()
             .enumerate()
             .map(|(index, state)| {
-                let (code, signal) = match state.exit {
-                    Some(Exit::Signal(signal)) => (None, Some(signal)),
-                    Some(exit) => (Some(exit.code()), None),
-                    None => (None, None),
-                };
-                json!({ "index": index, "path": shape.path(index), "pid": state.pid, "code": code, "signal": signal })
+                let ending = state.exit.map(Ending::from);
+                json!({
+                    "index": index, "path": shape.path(index), "pid": state.pid,
+                    "code": ending.and_then(Ending::code),
+                    "signal": ending.and_then(Ending::signal),
+                })
             })
             .collect();
         return context
@@ -218,12 +219,11 @@ fn report(context: &mut Context, shape: &Shape, ended: &[State], as_graph: bool)
             .json(&json!({ "event": "ended", "nodes": nodes }));
     }
     for (index, state) in ended.iter().enumerate() {
-        let how = match state.exit {
-            Some(exit) if exit.code() == 0 => continue,
-            Some(Exit::Signal(signal)) => format!("was ended by {}", name_of(signal)),
-            Some(exit) => format!("ended with {}", exit.code()),
-            None => "ended, and it is not known how".to_owned(),
-        };
+        let ending = state.exit.map(Ending::from);
+        if ending == Some(Ending::Code(0)) {
+            continue;
+        }
+        let how = in_words(ending);
         let line = format!("{} {} {how}", shape.path(index), state.pid);
         if as_graph {
             // What is on standard output has to stay a graph.
@@ -233,9 +233,4 @@ fn report(context: &mut Context, shape: &Shape, ended: &[State], as_graph: bool)
         }
     }
     Ok(())
-}
-
-fn name_of(signal: i32) -> String {
-    let known = Signal::from_number(signal);
-    known.map_or_else(|| signal.to_string(), |known| format!("SIG{known}"))
 }

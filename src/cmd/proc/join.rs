@@ -4,15 +4,15 @@ use std::ffi::OsString;
 
 use clap::Args;
 
-use super::{Processes, described, document};
+use super::{Processes, document};
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::cmd::options::{Conflict, Waiting};
 use crate::error::{Error, ErrorKind};
 use crate::exit::Exit;
 use crate::facts::Label;
+use crate::process::ending::in_words;
 use crate::process::supervise::Observer;
-use crate::sys::wait::Ending;
 
 const MORE: &str = "\
 Examples:
@@ -62,11 +62,10 @@ impl Join {
             context.out.json(&document(&label.name, ending))?;
         }
         match ending {
-            Some(Ending::Code(code)) => Ok(Exit::Command(code as u8)),
-            // As a number: this process was not ended by it.
-            Some(Ending::Signal(signal)) => Ok(Exit::Command(Exit::Signal(signal).code())),
+            // A signal too as a number: this process was not ended by it.
+            Some(ending) => Ok(Exit::Command(Exit::from(ending).code())),
             None => {
-                let message = format!("{}: its supervisor was killed", described(None));
+                let message = format!("{}: its supervisor was killed", in_words(None));
                 Err(Error::new(ErrorKind::Missing, message).about(&name).into())
             }
         }

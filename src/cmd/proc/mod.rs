@@ -7,7 +7,6 @@ use super::verbs::verbs;
 use crate::error::Result;
 use crate::name::{Name, Scope};
 use crate::output::table::{Column, Show};
-use crate::process::signal::Signal;
 use crate::process::supervise::{Named, ProcessInfo};
 use crate::survey::scan;
 use crate::sys::wait::Ending;
@@ -105,18 +104,6 @@ impl Kind for ProcessesByForce {
 
     fn describe(info: &ProcessInfo) -> String {
         Processes::describe(info)
-    }
-}
-
-/// How a process ended, in words.
-fn described(ending: Option<Ending>) -> String {
-    match ending {
-        Some(Ending::Code(code)) => format!("ended with {code}"),
-        Some(Ending::Signal(number)) => match Signal::from_number(number) {
-            Some(signal) => format!("was ended by {signal}"),
-            None => format!("was ended by signal {number}"),
-        },
-        None => "ended, and it is not known how".to_owned(),
     }
 }
 

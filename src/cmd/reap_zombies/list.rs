@@ -10,8 +10,8 @@ use crate::cmd::context::Context;
 use crate::deadline::monotonic_now;
 use crate::error::Result;
 use crate::escape::escaped;
+use crate::process::ending::in_words;
 use crate::process::identity::Process;
-use crate::process::signal::Signal;
 use crate::process::zombies::{Parent, Zombie, find};
 use crate::sys::wait::Ending;
 
@@ -120,13 +120,10 @@ fn print(context: &mut Context, parent: &Parent) -> Result<()> {
     Ok(())
 }
 
+/// The end of a zombie is known, if not to everybody.
 fn ended(ending: Option<Ending>) -> String {
     match ending {
-        Some(Ending::Code(code)) => format!("ended with {code}"),
-        Some(Ending::Signal(signal)) => match Signal::from_number(signal) {
-            Some(known) => format!("was ended by SIG{known}"),
-            None => format!("was ended by signal {signal}"),
-        },
         None => "ended, how is hidden".to_owned(),
+        known => in_words(known),
     }
 }

@@ -9,8 +9,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::output::branches::{Dot, branches};
+use crate::process::ending::in_words;
 use crate::process::identity::{Process, Row, Table, command_of, user_of};
-use crate::process::signal::Signal;
 use crate::survey::holdings::{Holding, Holdings};
 use crate::sys::wait::Ending;
 
@@ -158,13 +158,8 @@ impl Shown {
     fn line(&self) -> String {
         let mut line = format!("{} {} ", self.row.pid, self.row.state.word());
         line.push_str(&cut(escaped(self.command.as_bytes())));
-        match self.ending {
-            Some(Ending::Code(code)) => line.push_str(&format!(" (ended with {code})")),
-            Some(Ending::Signal(signal)) => {
-                let name = Signal::from_number(signal).map(Signal::name);
-                line.push_str(&format!(" (ended by SIG{})", name.unwrap_or_default()));
-            }
-            None => {}
+        if self.ending.is_some() {
+            line.push_str(&format!(" ({})", in_words(self.ending)));
         }
         if self.row.threads > 1 {
             line.push_str(&format!(" {{{} threads}}", self.row.threads));

@@ -11,7 +11,7 @@ use super::leaf::{self, Parsed};
 use super::options::Waiting;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
-use crate::process::signal::Signal;
+use crate::process::ending::in_words;
 use crate::survey::conditions::{Conditions, Happened};
 use crate::sys::wait::Ending;
 
@@ -168,9 +168,8 @@ impl Wait {
     /// The code of the one process.
     fn exit_of(&self, ending: Option<Ending>) -> anyhow::Result<Exit> {
         match ending {
-            Some(Ending::Code(code)) => Ok(Exit::Command(code as u8)),
-            // As a number: this process was not ended by it.
-            Some(Ending::Signal(signal)) => Ok(Exit::Command(Exit::Signal(signal).code())),
+            // A signal too as a number: this process was not ended by it.
+            Some(ending) => Ok(Exit::Command(Exit::from(ending).code())),
             None if self.exited_ok => Ok(Exit::Done),
             None => {
                 let message = "it has ended, and the kernel does not tell how";
@@ -185,12 +184,7 @@ fn tell(context: &mut Context, target: &Target, happened: &Happened) -> Result<(
         return context.out.json(&document(target, happened));
     }
     let text = match happened {
-        Happened::Ended(Some(Ending::Code(code))) => format!("ended with {code}"),
-        Happened::Ended(Some(Ending::Signal(number))) => match Signal::from_number(*number) {
-            Some(signal) => format!("was ended by {signal}"),
-            None => format!("was ended by signal {number}"),
-        },
-        Happened::Ended(None) => "ended, and it is not known how".to_owned(),
+        Happened::Ended(ending) => in_words(*ending),
         Happened::Set => "is set".to_owned(),
         Happened::Messages(count) => format!("has {count} messages"),
         Happened::Units(count) => format!("has {count} units"),

@@ -212,10 +212,7 @@ impl Grown<'_> {
     }
 
     fn reaped(&mut self, pid: i32, ending: Ending) {
-        let exit = match ending {
-            Ending::Code(code) => Exit::Command(code as u8),
-            Ending::Signal(signal) => Exit::Signal(signal),
-        };
+        let exit = Exit::from(ending);
         // What the command said itself is more than what its node made of it.
         for node in &mut self.nodes {
             if node.pid == pid && node.exit.is_none() {

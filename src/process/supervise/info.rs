@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use super::Restart;
 use super::account::{Account, State};
-use super::record::{Record, wall_clock};
+use super::record::Record;
 use crate::error::{ErrorKind, Result};
-use crate::facts::{Described, Facts, Label};
+use crate::facts::{Described, Facts, Label, wall_clock};
 use crate::name::Name;
 
 /// What a listing or `status` shows of a named process.

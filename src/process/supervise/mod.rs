@@ -19,13 +19,14 @@ use nix::unistd::{pipe2, read, write};
 use serde::{Deserialize, Serialize};
 
 use self::birth::Report;
-use self::record::{Identity, Line, Record, Started, wall_clock};
+use self::record::{Identity, Line, Record, Started};
 use self::supervisor::World;
 use super::blocked::Blocked;
 use super::identity::{Process, pid_namespace};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::exit::Exit;
+use crate::facts::wall_clock;
 use crate::name::Name;
 use crate::sys::fork;
 use crate::sys::wait::{Which, reap_waiting};

@@ -8,10 +8,11 @@ use std::os::fd::AsFd;
 
 use super::account::{Account, State};
 use super::observer::{Observer, Seen};
-use super::record::{Line, Record, Stop, log_path, wall_clock};
+use super::record::{Line, Record, Stop, log_path};
 use super::supervisor::LOOK;
 use crate::deadline::monotonic_now;
 use crate::error::{Error, ErrorKind, Result};
+use crate::facts::wall_clock;
 use crate::name::Name;
 use crate::process::identity::Process;
 use crate::process::signal::Signal;

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, FcntlArg, Flock, FlockArg, OFlag, fallocate, fcntl};
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::Restart;
 use crate::backing::{self, Access};
 use crate::error::{Error, ErrorKind, Result};
+use crate::facts::wall_clock;
 use crate::name::Name;
 use crate::process::identity::{Process, ticks_of};
 use crate::runtime;
@@ -128,12 +129,6 @@ pub(super) enum Line {
     Stop(Stop),
     Ended(Ended),
     Gone { at: f64 },
-}
-
-/// Seconds since 1970.
-pub(super) fn wall_clock() -> f64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0.0, |since| since.as_secs_f64())
 }
 
 /// The file of one named process, open.
