@@ -12,7 +12,7 @@
     reason = "a test may panic and say why"
 )]
 
-#[path = "cli/sandbox.rs"]
+#[path = "cli/sandbox/mod.rs"]
 mod sandbox;
 
 use sandbox::{IPC, Sandbox, has, skip};
