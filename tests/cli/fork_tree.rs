@@ -299,7 +299,127 @@ fn a_tree_that_finds_no_room_is_an_error_and_leaves_nothing() {
 #[test]
 fn the_reader_of_the_tree_may_be_gone() {
     let sb = Sandbox::new();
-    let run = sb.sh("ipc fork-tree --hold 10m | head -0").run();
-    run.code(0);
-    nothing_is_left(&sb);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let tree = sb.ipc(["fork-tree", "--hold", "10m"]).command();
+    let mut tree = { tree }.stdout(writer).spawn().unwrap();
+    let status = tree.wait().unwrap();
+    // As any filter ends whose reader has seen enough.
+    assert_eq!(status.signal(), Some(libc::SIGPIPE));
+    assert_eq!(below(&sb), Vec::<i32>::new());
+}
+
+/// A tree in which each node has left a daemon and a child of the shell that
+/// runs it still; ready when all of them are up.
+fn littering(sb: &Sandbox) -> (Running, Value) {
+    let script =
+        "sh -c 'echo up; exec sleep 600' & (setsid sh -c 'echo up; exec sleep 600' &); wait";
+    let words = [
+        "fork-tree",
+        "--json",
+        "--shape",
+        "a(b(c),d)",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ];
+    let mut running = sb.ipc(words).start();
+    let built = serde_json::from_str(&running.line()).unwrap();
+    for _ in 0..8 {
+        assert_eq!(running.line(), "up");
+    }
+    (running, built)
+}
+
+/// How many processes say in their environment that they belong to a node.
+fn of_node(sb: &Sandbox, index: usize) -> usize {
+    let mark = format!("IPC_TREE_INDEX={index}\0").into_bytes();
+    let is_its = |pid: &i32| {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.windows(mark.len()).any(|part| part == mark)
+    };
+    below(sb).iter().filter(|pid| is_its(pid)).count()
+}
+
+#[test]
+fn a_killed_node_takes_along_what_the_commands_below_it_started() {
+    let sb = Sandbox::new();
+    let (running, built) = littering(&sb);
+    let pids = numbers(&built, "pid");
+    kill(pids[1], libc::SIGKILL);
+    until("b and c to be gone with all", || {
+        of_node(&sb, 1) + of_node(&sb, 2) == 0
+    });
+    // A shell and what it has started: nobody has asked those to go.
+    assert_eq!([of_node(&sb, 0), of_node(&sb, 3)], [3, 3]);
+    kill(pids[0], libc::SIGKILL);
+    let (status, said, _) = running.finish();
+    assert_eq!(status.signal(), Some(libc::SIGKILL), "{said}");
+    assert_eq!(below(&sb), Vec::<i32>::new());
+}
+
+#[test]
+fn a_node_that_is_killed_after_its_command_has_failed_and_takes_what_that_left() {
+    let sb = Sandbox::new();
+    let script = "setsid sh -c 'echo up; exec sleep 600' & exit 0";
+    let words = [
+        "fork-tree",
+        "--json",
+        "--shape",
+        "a(b)",
+        "--hold",
+        "10m",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ];
+    let mut running = sb.ipc(words).start();
+    let built: Value = serde_json::from_str(&running.line()).unwrap();
+    let pids = numbers(&built, "pid");
+    for _ in 0..2 {
+        assert_eq!(running.line(), "up");
+    }
+    until("the commands to end", || {
+        [of_node(&sb, 0), of_node(&sb, 1)] == [1, 1]
+    });
+    // The root has no reason yet to look after its child.
+    kill(pids[1], libc::SIGTERM);
+    until("what b left to be gone", || of_node(&sb, 1) == 0);
+    assert_eq!(of_node(&sb, 0), 1);
+    kill(pids[0], libc::SIGTERM);
+    let (status, ..) = running.finish();
+    assert_eq!(status.signal(), Some(libc::SIGTERM));
+    assert_eq!(below(&sb), Vec::<i32>::new());
+}
+
+#[test]
+fn what_the_commands_started_is_gone_when_ipc_is_ended() {
+    let sb = Sandbox::new();
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
+        let (running, _) = littering(&sb);
+        running.signal(signal);
+        let (status, ..) = running.finish();
+        assert_eq!(status.signal(), Some(signal));
+        assert_eq!(below(&sb), Vec::<i32>::new());
+    }
+}
+
+fn kill(pid: i64, signal: i32) {
+    // SAFETY: a node of a tree of this test, whose parent has not reaped it.
+    assert_eq!(unsafe { libc::kill(pid as i32, signal) }, 0);
+}
+
+#[test]
+fn a_shape_that_is_no_text_is_called_so() {
+    use std::os::unix::ffi::OsStrExt;
+    let sb = Sandbox::new();
+    let shape = std::ffi::OsStr::from_bytes(b"a(b\xff)");
+    let words = ["fork-tree".as_ref(), "--shape".as_ref(), shape];
+    sb.ipc(words)
+        .run()
+        .code(2)
+        .stdout("")
+        .stderr_has("its names are UTF-8: a(b\\xff) is not");
 }

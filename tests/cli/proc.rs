@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::sandbox::{IPC, Sandbox, patience, until};
+use crate::sandbox::{IPC, Sandbox, has, patience, skip, state_of, until};
 
 /// The file of a record, as the runtime folder of the sandbox has it.
 pub fn record(sb: &Sandbox, name: &str) -> PathBuf {
@@ -304,6 +304,7 @@ fn a_stopped_command_is_stopped_all_the_same() {
     for process in [pid, supervisor] {
         // SAFETY: both are ours and are not reaped while they live.
         assert_eq!(unsafe { libc::kill(process, libc::SIGSTOP) }, 0);
+        until("it to be stopped", || state_of(process) == Some('T'));
     }
     sb.ipc(["proc", "stop", "s"])
         .run()
@@ -486,4 +487,122 @@ fn another_user_is_refused_the_folder() {
         .run()
         .code(5)
         .stderr_has("is not a folder that belongs to you alone (mode 0700)");
+}
+
+#[test]
+fn nothing_runs_when_the_pid_cannot_be_printed() {
+    let sb = Sandbox::new();
+    start(&sb, "old", &[], &["sleep", "600"]);
+    for to in [">/dev/full", ">&-"] {
+        for options in ["x", "--if-exists replace old"] {
+            let script = format!("ipc proc start {options} -- sleep 600 {to}");
+            sb.sh(&script).run().code(6).stderr_has("standard output");
+            sb.ipc(["proc", "status", "x"]).run().code(3);
+        }
+    }
+    // Nobody was replaced by what could not be started.
+    assert_eq!(state(&sb, "old")["state"], "running");
+    sb.ipc(["proc", "rm", "--force", "old"]).run().ok();
+    assert_eq!(left(&sb), Vec::<String>::new());
+}
+
+#[test]
+fn what_was_started_is_taken_back_when_its_pid_does_not_arrive() {
+    let sb = Sandbox::new();
+    // A file system that is found full only when it is written to.
+    let mount = "mkdir full && mount -t tmpfs -o size=4k none full";
+    if !has("unshare") {
+        return;
+    }
+    let may = sb.program("unshare", ["-rm", "sh", "-c", mount]).run();
+    if !may.status.success() {
+        return skip("this user may not mount");
+    }
+    let script = "mount -t tmpfs -o size=4k none full && head -c 4096 /dev/zero > full/fill && \
+        ipc --json proc start x -- sh -c 'trap \"\" TERM; sleep 600 & setsid sleep 600' > full/out";
+    sb.program("unshare", ["-rm", "sh", "-c", script])
+        .run()
+        .code(6)
+        .stdout("")
+        .stderr_has("/x: it is stopped and removed, for its pid did not arrive")
+        .stderr_has("ENOSPC");
+    sb.ipc(["proc", "status", "x"]).run().code(3);
+    assert_eq!(crate::shell::below(&sb), Vec::<i32>::new());
+    assert_eq!(left(&sb), Vec::<String>::new());
+}
+
+#[test]
+fn a_pattern_names_what_is_damaged_and_leaves_it() {
+    let sb = Sandbox::new();
+    for name in ["good", "bad"] {
+        start(&sb, name, &[], &["true"]);
+        join(&sb, name);
+    }
+    std::fs::write(record(&sb, "bad"), "x\n").unwrap();
+    let told = "ipc: proc rm: /bad: its record is corrupt, and is left alone\n\
+                hint: its name, without a pattern, removes it\n";
+    sb.ipc(["-q", "proc", "rm", "--all"])
+        .run()
+        .code(8)
+        .stdout("would remove /good\n")
+        .stderr(told);
+    sb.ipc(["proc", "rm", "--match", "g*", "--yes"]).run().ok();
+    sb.ipc(["proc", "rm", "--all", "--yes", "--force"])
+        .run()
+        .code(7)
+        .stderr(told);
+    sb.ipc(["proc", "rm", "bad"]).run().ok();
+    sb.ipc(["proc", "rm", "--all", "--yes"]).run().code(1);
+}
+
+#[test]
+fn the_log_has_a_form_for_programs() {
+    let sb = Sandbox::new();
+    start(&sb, "l", &[], &["printf", "a\\nb\\377\\n\\nc"]);
+    join(&sb, "l");
+    let lines = [
+        r#"{"encoding":"utf-8","data":"a","complete":true}"#,
+        r#"{"encoding":"base64","data":"Yv8=","complete":true}"#,
+        r#"{"encoding":"utf-8","data":"","complete":true}"#,
+        r#"{"encoding":"utf-8","data":"c","complete":false}"#,
+    ];
+    let all = lines.map(|line| format!("{line}\n")).concat();
+    for words in [
+        &["proc", "logs", "l", "--json"][..],
+        &["proc", "logs", "-f", "l", "--json"],
+    ] {
+        sb.ipc(words).run().ok().stdout(&all);
+    }
+    sb.ipc(["proc", "logs", "l", "-n", "1", "--json"])
+        .run()
+        .ok()
+        .stdout(&format!("{}\n", lines[3]));
+    sb.ipc(["proc", "rm", "l"]).run().ok();
+}
+
+#[test]
+fn a_command_that_is_no_text_has_its_bytes_beside_it() {
+    use std::os::unix::ffi::OsStrExt;
+    let sb = Sandbox::new();
+    let odd = std::ffi::OsStr::from_bytes(b"a\xff");
+    let words = ["proc", "start", "b", "--log"].map(std::ffi::OsStr::new);
+    let command = ["--", "echo"].map(std::ffi::OsStr::new);
+    let words = [&words[..], &[odd], &command, &[odd, "x\\".as_ref()]].concat();
+    sb.ipc(words).run().code(0);
+    join(&sb, "b");
+    let shown = state(&sb, "b");
+    let json = |value: &[&[u8]]| serde_json::json!(value);
+    assert_eq!(
+        shown["command"],
+        serde_json::json!(["echo", "a\\xff", "x\\"])
+    );
+    assert_eq!(shown["command_bytes"], json(&[b"echo", b"a\xff", b"x\\"]));
+    let log = [sb.folder().as_os_str().as_bytes(), b"/a\xff"].concat();
+    assert_eq!(shown["log_bytes"], serde_json::json!(log));
+    assert!(shown.get("folder_bytes").is_none(), "{shown}");
+    sb.ipc(["proc", "ls", "--no-headings", "--columns", "command"])
+        .run()
+        .ok()
+        .stdout("echo a\\xff x\\\\\n");
+    sb.ipc(["proc", "rm", "b"]).run().ok();
 }

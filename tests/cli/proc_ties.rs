@@ -378,9 +378,10 @@ fn a_joiner_is_ended_by_signals_and_goes_on_after_a_stop() {
     }
     let joining = sb.ipc(["proc", "join", "j", "-t", "30s"]).start();
     joining.blocked_in(&[libc::SYS_ppoll]);
-    for signal in [libc::SIGSTOP, libc::SIGCONT, libc::SIGWINCH] {
-        joining.signal(signal);
-    }
+    joining.stop();
+    joining.signal(libc::SIGCONT);
+    joining.blocked_in(&[libc::SYS_ppoll]);
+    joining.signal(libc::SIGWINCH);
     assert!(lives(pid));
     kill(pid, libc::SIGKILL);
     assert_eq!(joining.finish().0.code(), Some(137));

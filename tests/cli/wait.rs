@@ -310,17 +310,16 @@ fn what_is_missing_or_does_not_come_has_a_code() {
     sb.ipc(["wait", "value:none>=1"]).run().code(3);
     sb.ipc(["wait", "event:e", "--count", "2"])
         .run()
-        .code(2)
+        .code(125)
         .stderr_has("2 of 1 targets");
     sb.ipc(["wait", "value:none"])
         .run()
-        .code(2)
+        .code(125)
         .stderr_has("lacks a comparison");
     sb.ipc(["wait", "file:x"])
         .run()
-        .code(2)
+        .code(125)
         .stderr_has("'file:x' is nothing to wait for");
-    sb.ipc(["wait"]).run().code(2);
     sb.ipc(["event", "rm", "e"]).run().ok();
 }
 
@@ -344,7 +343,7 @@ fn every_comparison_of_values_is_known() {
             .run()
             .code(1);
     }
-    sb.ipc(["wait", "value:v>=x"]).run().code(2);
+    sb.ipc(["wait", "value:v>=x"]).run().code(125);
 }
 
 #[test]
@@ -407,4 +406,54 @@ fn the_watcher_of_a_semaphore_takes_no_wake_of_a_taker() {
         assert_eq!(watcher.finish().0.code(), Some(0));
         sb.ipc(["sem", "acquire", "s", "--try"]).run().ok();
     }
+}
+
+#[test]
+fn misuse_has_one_code_whatever_it_is_about() {
+    let sb = Sandbox::new();
+    for words in [
+        &["wait"][..],
+        &["wait", "1", "--count", "0"],
+        &["wait", "1", "event:e", "--count", "0"],
+        &["wait", "--any", "--all", "1"],
+        &["wait", "--any", "--all", "1", "event:e"],
+        &["wait", "1", "event:e", "--count", "3"],
+        &["wait", "event:e", "--frob"],
+        &["wait", "1", "x:y"],
+        &["--json", "wait"],
+        &["--scope", "wait", "wait", "--frob"],
+        &["--scope", "a.b", "wait", "1", "event:e"],
+    ] {
+        let refused = sb.ipc(words).run();
+        refused.code(125).stdout("");
+        assert!(!refused.stderr.is_empty(), "{words:?}");
+    }
+    sb.ipc(["wait", "1", "event:e"])
+        .env("IPC_SCOPE", "a.b")
+        .run()
+        .code(125);
+}
+
+#[test]
+fn a_name_that_is_not_there_may_pass_for_a_process_that_has_ended() {
+    let sb = Sandbox::new();
+    start_named(&sb, "p", &[], &["sleep", "600"]);
+    let words = ["wait", "proc:none", "proc:p", "--any", "--exited-ok"];
+    sb.ipc(words)
+        .run()
+        .ok()
+        .stdout("proc:none ended, and it is not known how\n");
+    sb.ipc(["wait", "proc:none", "--exited-ok", "--json"])
+        .run()
+        .ok()
+        .stdout(
+            "{\"target\":\"proc:none\",\"kind\":\"proc\",\"outcome\":\"unknown\",\
+             \"code\":null,\"signal\":null,\"value\":null}\n",
+        );
+    // It is for processes alone.
+    sb.ipc(["wait", "event:none", "--exited-ok"]).run().code(3);
+    sb.ipc(["wait", "proc:p", "--exited-ok", "--try"])
+        .run()
+        .code(124);
+    sb.ipc(["proc", "rm", "--force", "p"]).run().ok();
 }

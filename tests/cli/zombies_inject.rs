@@ -475,11 +475,22 @@ fn several_zombies_of_a_shell_like_parent_go_in_one_command() {
         .stdout(&format!("{root}: 5 of 5 zombies are gone\n"));
     parent.signal(libc::SIGTERM);
     parent.wait();
-    // Nothing left to do is no failure.
+    // Nothing to do is neither done nor failed.
     let shell = Shell::new(&sb);
-    sb.ipc(["-q", "reap-zombies", "--inject", &shell.pid_text()])
+    let pid = shell.pid_text();
+    sb.ipc(["reap-zombies", "--inject", &pid])
         .run()
-        .ok();
+        .code(1)
+        .stdout("")
+        .stderr(&format!(
+            "ipc: reap-zombies: process {pid} has no zombies\n"
+        ));
+    let nothing = format!("{{\"pid\":{pid},\"zombies\":0,\"reaped\":0,\"parent_ended\":false}}\n");
+    sb.ipc(["-q", "--json", "reap-zombies", "--nudge", "--parent", &pid])
+        .run()
+        .code(1)
+        .stdout(&nothing)
+        .stderr("");
     sb.ipc(["reap-zombies", "--inject", "4194304"])
         .run()
         .code(3);

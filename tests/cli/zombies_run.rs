@@ -517,8 +517,10 @@ fn what_fails_before_the_command_runs_is_125_to_127() {
 #[test]
 fn a_group_gets_the_signals_together() {
     let sb = Sandbox::new();
-    let script = "sh -c 'trap \"echo inner; exit 0\" USR1; echo up; while :; do sleep 0.01; done' & \
-                  trap 'echo outer' USR1; wait $!; wait $!; exit 6";
+    // Ready itself before the one starts that says so.
+    let script = "trap 'echo outer' USR1; \
+                  sh -c 'trap \"echo inner; exit 0\" USR1; echo up; while :; do sleep 0.01; done' & \
+                  wait $!; wait $!; exit 6";
     let mut running = sb
         .ipc(["reap-zombies", "run", "--group", "--", "sh", "-c", script])
         .start();

@@ -7,7 +7,7 @@ use clap::Args;
 use super::{Processes, document};
 use crate::cmd::complete;
 use crate::cmd::context::Context;
-use crate::cmd::options::{Conflict, Waiting};
+use crate::cmd::options::{Conflict, TRY_FOR_A_CODE, Waiting};
 use crate::error::{Error, ErrorKind};
 use crate::exit::Exit;
 use crate::facts::Label;
@@ -35,6 +35,7 @@ See also: ipc-proc-start(1), ipc-proc-status(1), ipc-wait(1)";
 /// ended is not known when its supervisor was killed before anybody joined.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
+#[command(mut_arg("try_once", |option| option.help(TRY_FOR_A_CODE)))]
 pub(crate) struct Join {
     /// Name of the process
     #[arg(value_name = "NAME", add = complete::names::<Processes>())]

@@ -181,6 +181,21 @@ pub fn running(name: &Name) -> Result<Process> {
     })
 }
 
+/// Kills what has just been started under a name, with whatever that started,
+/// and takes the name away; leaves alone what another supervisor looks after.
+///
+/// # Errors
+/// As [`Named::remove`].
+pub fn take_back(name: &Name, supervisor: i32) -> Result<()> {
+    let named = Named::open(name)?;
+    let (account, _) = named.look()?;
+    if account.started.supervisor.pid != supervisor {
+        return Ok(());
+    }
+    named.stop(Signal::KILL, Some(Duration::ZERO))?;
+    named.unlink()
+}
+
 /// Ends a process that nobody looks after.
 fn end(process: &Process, signal: Signal, after: Duration) -> Result<()> {
     let gone = |error: &Error| error.kind() == ErrorKind::Missing;

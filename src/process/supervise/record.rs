@@ -69,7 +69,11 @@ pub(super) struct Started {
     /// The pid namespace in which the numbers mean something.
     pub(super) namespace: u64,
     pub(super) command: Vec<String>,
+    /// The same where a word is not UTF-8.
+    pub(super) command_bytes: Option<Vec<Vec<u8>>>,
     pub(super) folder: String,
+    /// The same where it is not UTF-8.
+    pub(super) folder_bytes: Option<Vec<u8>>,
     pub(super) log: String,
     /// The same where it is not UTF-8.
     pub(super) log_bytes: Option<Vec<u8>>,
