@@ -22,6 +22,7 @@ mod demo;
 mod event;
 mod examples;
 mod fork_tree;
+mod fork_tree_ends;
 mod grammar;
 mod kill;
 mod kill_tree;
@@ -49,7 +50,12 @@ mod once;
 mod output;
 mod pipe;
 mod proc;
+mod proc_answers;
+mod proc_listing;
+mod proc_logs;
+mod proc_restarts;
 mod proc_ties;
+mod proc_worlds;
 mod progress;
 mod python;
 mod readme;
@@ -76,10 +82,13 @@ mod tree;
 mod value;
 mod value_races;
 mod wait;
+mod wait_objects;
 mod words;
 mod zombies;
 mod zombies_inject;
+mod zombies_refused;
 mod zombies_run;
+mod zombies_signals;
 
 /// A test file that nobody listed would never run.
 #[test]
