@@ -156,6 +156,10 @@ fn the_ends_of_all_nodes_are_told_and_make_the_exit_code() {
         .run()
         .code(127)
         .stderr("ipc: fork-tree: no-such-command: command not found\n");
+    sb.ipc(["fork-tree", "--", ""])
+        .run()
+        .code(127)
+        .stderr("ipc: fork-tree: '': command not found\n");
     sb.ipc(["fork-tree", "--", "/"])
         .run()
         .code(126)

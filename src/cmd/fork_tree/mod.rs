@@ -16,6 +16,7 @@ use crate::output::branches::{Dot, branches};
 use crate::process::blocked::Blocked;
 use crate::process::ending::in_words;
 use crate::process::fork_tree::{Grown, Plan, Shape, State};
+use crate::process::spawn::Spawn;
 use crate::sys::wait::Ending;
 
 const MORE: &str = "\
@@ -131,10 +132,10 @@ impl ForkTree {
         let ended = grown.run()?;
         report(context, &shape, &ended, self.dot)?;
         let exit = self.overall(&ended);
-        match self.command.first() {
-            Some(command) => context.explain_start(&escaped(command.as_encoded_bytes()), exit),
-            None => Ok(exit),
+        if self.command.is_empty() {
+            return Ok(exit);
         }
+        context.explain_start(&Spawn::new(&self.command)?.name(), exit)
     }
 
     fn show(&self, context: &mut Context, shape: &Shape, grown: &Grown<'_>) -> Result<()> {
