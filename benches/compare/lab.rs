@@ -11,10 +11,11 @@ use std::time::Instant;
 pub const IPC: &str = env!("CARGO_BIN_EXE_ipc");
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/floors");
-const FLOORS: [&str; 20] = [
+const FLOORS: [&str; 22] = [
     "copy_in",
     "fill",
     "hand_over",
+    "kill_by_fd",
     "lines_in",
     "lines_out",
     "mq_send",
@@ -30,6 +31,7 @@ const FLOORS: [&str; 20] = [
     "spawner",
     "through",
     "value_add",
+    "word_look",
     "word_set",
     "word_take",
 ];

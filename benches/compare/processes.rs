@@ -1,10 +1,12 @@
-//! Many processes: the tree of them, and the zombies among them.
+//! One process, signalled and waited for; many: the tree of them, and the
+//! zombies among them.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 
-use crate::lab::{IPC, Lab, command, pipeline};
+use crate::lab::{IPC, Lab, command, ipc, pipeline};
 use crate::report::{Report, Times};
+use crate::startup;
 
 const ROUNDS: usize = 30;
 const COUNTS: [usize; 2] = [1000, 5000];
@@ -14,6 +16,7 @@ const MOST: f64 = 1.3;
 const MOST_WITH_OBJECTS: f64 = 10.0;
 
 pub fn measure(lab: &Lab, report: &mut Report) {
+    one(lab, report);
     for count in COUNTS {
         match Crowd::of(count) {
             Some(crowd) => crowd.measure(lab, report, count),
@@ -23,6 +26,28 @@ pub fn measure(lab: &Lab, report: &mut Report) {
             ),
         }
     }
+}
+
+/// Signalling this process, and a wait that is over when it begins.
+fn one(lab: &Lab, report: &mut Report) {
+    let this = std::process::id().to_string();
+    let event = lab.name("event", "over");
+    ipc(&["event", "set", &event]);
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let target = format!("event:{event}");
+    let page = format!("/dev/shm/ipc.event.{event}");
+    let commands: [Vec<String>; 5] = [
+        words(&[IPC, "kill", "-0", &this]),
+        words(&[IPC, "wait", &target]),
+        words(&[&lab.floor("kill_by_fd"), &this]),
+        words(&[&lab.floor("word_look"), &page]),
+        words(&["/bin/kill", "-0", &this]),
+    ];
+    let found = startup::spawned(lab, startup::ROUNDS, "-", &commands);
+    let times = |at: usize| found[at].times;
+    report.cost("kill -0 PID", times(0), "C, static", times(2), 1.6);
+    report.cost("kill -0 PID", times(0), "/bin/kill", times(4), 1.0);
+    report.cost("wait event:NAME", times(1), "C, static", times(3), 1.6);
 }
 
 /// Many processes below one, gone with it.

@@ -12,6 +12,7 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 mod clock;
@@ -40,6 +41,8 @@ pub struct Sandbox {
 impl Sandbox {
     #[must_use]
     pub fn new() -> Sandbox {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(attend_to_signals);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         Sandbox {
             folder: tempfile::tempdir().unwrap(),
@@ -205,6 +208,15 @@ impl Drop for Sandbox {
                 unsafe { libc::mq_unlink(full.as_ptr()) };
             }
         }
+    }
+}
+
+/// Whoever starts the tests in the background of a script, or under nohup(1),
+/// has them ignore signals, and every child would keep ignoring them.
+fn attend_to_signals() {
+    for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGHUP] {
+        // SAFETY: this disposition refers to no function.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
 }
 
