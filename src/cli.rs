@@ -288,7 +288,7 @@ fn run(global: Global, noun: Noun) -> Exit {
     };
     let mut context = Context::new(out, scope);
     context.named(noun.path());
-    let is_run_like = noun.is_run_like();
+    let (is_run_like, is_wait) = (noun.is_run_like(), matches!(noun, Noun::Wait(_)));
     // Those two use no names, and a shell's start-up file may call them.
     let nameless = matches!(noun, Noun::Man(_) | Noun::Completions(_));
     let result = match refusal.filter(|_| !nameless) {
@@ -305,6 +305,8 @@ fn run(global: Global, noun: Noun) -> Exit {
         signal @ Exit::Signal(_) => signal,
         // So that 1 to 123 belong to the command.
         _ if is_run_like => Exit::Failed,
+        // It may be like that or not: misuse has one code, which is that of none of both.
+        Exit::Usage if is_wait => Exit::Failed,
         exit => exit,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
@@ -37,6 +38,21 @@ impl From<&Metadata> for Facts {
     }
 }
 
+/// The time of day, as [`Facts::modified`] counts: in seconds since 1970.
+pub fn wall_clock() -> f64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// Words of others for JSON: text as it is, and what is no text escaped, with
+/// its bytes to go beside it.
+pub fn text_and_bytes(bytes: &[u8]) -> (String, Option<&[u8]>) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => (text.to_owned(), None),
+        Err(_) => (escaped(bytes), Some(bytes)),
+    }
+}
+
 /// The name of an object in JSON: text, and the bytes too when it is not UTF-8.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Label {
@@ -64,15 +80,10 @@ impl Label {
 
     /// The label of an object that was named by its path, as that was written.
     pub fn of_path(path: &[u8]) -> Label {
-        match std::str::from_utf8(path) {
-            Ok(text) => Label {
-                name: text.to_owned(),
-                name_bytes: None,
-            },
-            Err(_) => Label {
-                name: escaped(path),
-                name_bytes: Some(path.to_vec()),
-            },
+        let (name, name_bytes) = text_and_bytes(path);
+        Label {
+            name,
+            name_bytes: name_bytes.map(<[u8]>::to_vec),
         }
     }
 

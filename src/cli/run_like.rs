@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 
-use crate::cmd::wait;
 use crate::exit::Exit;
 
 /// Verbs that run a command: their own failures, misuse included, are 125.
@@ -30,6 +29,19 @@ pub(super) fn or_failed(exit: Exit, words: &[OsString]) -> Exit {
     }
 }
 
+/// The first word that is neither an option nor the value of one.
+fn noun<'a>(words: &[&'a OsString]) -> Option<&'a OsString> {
+    let mut words = words.iter().skip(1);
+    loop {
+        let word = words.next()?;
+        if *word == "--scope" || *word == "--color" {
+            words.next();
+        } else if !word.as_encoded_bytes().starts_with(b"-") {
+            return Some(word);
+        }
+    }
+}
+
 /// Whether a command line was meant for such a verb.
 fn is_named(words: &[OsString]) -> bool {
     let ours: Vec<&OsString> = words.iter().take_while(|word| *word != "--").collect();
@@ -38,8 +50,8 @@ fn is_named(words: &[OsString]) -> bool {
     if has_command && ours.iter().any(|word| runs(word)) {
         return true;
     }
-    if words.get(1).is_some_and(|noun| noun == "wait") {
-        return wait::names_one_process(&words[2..]);
+    if noun(&ours).is_some_and(|noun| noun == "wait") {
+        return true;
     }
     let has_exec = words.iter().any(|word| word == "--exec");
     let with_exec = WITH_EXEC.iter().filter(|_| has_exec);

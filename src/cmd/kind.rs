@@ -27,6 +27,11 @@ pub(crate) trait Kind {
     /// Removes one object.
     fn unlink(name: &Name) -> Result<()>;
 
+    /// Removes one object even if it is in use.
+    fn unlink_by_force(name: &Name) -> Result<()> {
+        Self::unlink(name)
+    }
+
     /// Looks at the object that a word stands for: a name, unless a kind has
     /// paths too.
     fn find(context: &Context, raw: &OsStr) -> Result<Self::Info> {
@@ -43,9 +48,22 @@ pub(crate) trait Kind {
         Ok(Label::new(context.inner(&name)))
     }
 
+    /// Removes the object that a word stands for, even one that is in use.
+    fn remove_by_force(context: &Context, raw: &OsStr) -> Result<Label> {
+        let name = context.foreign_name(raw)?;
+        Self::unlink_by_force(&name)?;
+        Ok(Label::new(context.inner(&name)))
+    }
+
     /// Whether it is known to be of this kind: only then a pattern removes it.
     fn is_certain(_info: &Self::Info) -> bool {
         true
+    }
+
+    /// What is wrong with one that is of this kind all the same: a pattern does
+    /// not remove it either, and says so.
+    fn damage(_info: &Self::Info) -> Option<String> {
+        None
     }
 
     /// A few words beside the name, where a shell shows descriptions.

@@ -86,6 +86,10 @@ fn color(when: &str) -> Color {
     }
 }
 
+/// The help of --try where the exit codes from 1 on belong to another command.
+pub(crate) const TRY_FOR_A_CODE: &str =
+    "Do not wait: exit 124, or --conflict-code, when it would have to";
+
 /// How long a blocking verb waits.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Waiting {

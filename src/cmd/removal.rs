@@ -1,7 +1,7 @@
 //! `rm`, the same for every kind of object.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use clap::Args;
 use nix::unistd::geteuid;
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::context::Context;
 use super::kind::Kind;
 use super::listing::{matches_any, require_patterns};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::facts::{Described, Label};
 
@@ -35,6 +35,9 @@ pub(crate) struct RemoveArgs {
     yes: bool,
 }
 
+/// Removes the object that a word stands for, and says how it was called.
+type Act = fn(&Context, &OsStr) -> Result<Label>;
+
 impl RemoveArgs {
     /// Removes by name at once, by pattern only with `--yes`.
     pub(crate) fn run<K: Kind>(
@@ -42,44 +45,94 @@ impl RemoveArgs {
         context: &mut Context,
         names: &[OsString],
     ) -> anyhow::Result<Exit> {
+        self.run_by::<K>(context, names, K::remove)
+    }
+
+    /// The same, with `by_force` also of what is in use.
+    pub(crate) fn run_forced<K: Kind>(
+        &self,
+        context: &mut Context,
+        names: &[OsString],
+        by_force: bool,
+    ) -> anyhow::Result<Exit> {
+        let act = if by_force {
+            K::remove_by_force
+        } else {
+            K::remove
+        };
+        self.run_by::<K>(context, names, act)
+    }
+
+    fn run_by<K: Kind>(
+        &self,
+        context: &mut Context,
+        names: &[OsString],
+        act: Act,
+    ) -> anyhow::Result<Exit> {
         if !self.all && self.patterns.is_empty() {
-            return Ok(remove::<K>(context, names));
+            return Ok(remove(context, names, act));
         }
         require_patterns(&self.patterns)?;
-        let own = |info: &K::Info| info.facts().uid == geteuid().as_raw() && K::is_certain(info);
-        let found: Vec<OsString> = K::list(&context.scope)?
+        let own = |info: &K::Info| info.facts().uid == geteuid().as_raw();
+        let mut listed = K::list(&context.scope)?;
+        listed.retain(|info| own(info) && matches_any(&self.patterns, info.label().bytes()));
+        let spared = tell_of_damage::<K>(context, &listed)?;
+        let found: Vec<OsString> = listed
             .iter()
-            .filter(|info| own(info) && matches_any(&self.patterns, info.label().bytes()))
+            .filter(|info| K::is_certain(info))
             .map(|info| OsString::from_vec(info.label().bytes().to_vec()))
             .collect();
         if found.is_empty() {
-            return Err(Error::new(ErrorKind::WouldBlock, "nothing of yours matches").into());
+            let none = || Error::new(ErrorKind::WouldBlock, "nothing of yours matches").into();
+            return spared.ok_or_else(none);
         }
-        if self.yes {
-            return Ok(remove::<K>(context, &found));
-        }
-        for raw in &found {
-            let label = Label::new(super::context::bytes(raw));
-            if context.out.is_json() {
-                context
-                    .out
-                    .json(&json!({ "name": label.name, "removed": false }))?;
-            } else {
-                // A sentence, so the name is in full, as in every other one.
-                let name = context.foreign_name(raw)?;
-                context.out.line(format_args!("would remove {name}"))?;
-            }
-        }
-        // What was found comes before what is said about it.
-        context.out.flush()?;
-        context.out.say("nothing is removed yet: add --yes");
-        Ok(Exit::Done)
+        let removed = if self.yes {
+            remove(context, &found, act)
+        } else {
+            show_what_would_go(context, &found)?
+        };
+        Ok(spared.map_or(removed, |spared| removed.and(spared)))
     }
 }
 
-fn remove<K: Kind>(context: &mut Context, names: &[OsString]) -> Exit {
+/// Names what a pattern leaves alone although it was meant too.
+fn tell_of_damage<K: Kind>(context: &Context, listed: &[K::Info]) -> Result<Option<Exit>> {
+    let mut spared = None;
+    for info in listed {
+        if let Some(damage) = K::damage(info) {
+            let name = context.foreign_name(OsStr::from_bytes(info.label().bytes()))?;
+            let error = Error::new(ErrorKind::Broken, format!("{damage}, and is left alone"))
+                .about(name)
+                .hint("its name, without a pattern, removes it");
+            context.report(&error.into());
+            spared = Some(Exit::Broken);
+        }
+    }
+    Ok(spared)
+}
+
+fn show_what_would_go(context: &mut Context, found: &[OsString]) -> Result<Exit> {
+    for raw in found {
+        let label = Label::new(super::context::bytes(raw));
+        if context.out.is_json() {
+            context
+                .out
+                .json(&json!({ "name": label.name, "removed": false }))?;
+        } else {
+            // A sentence, so the name is in full, as in every other one.
+            let name = context.foreign_name(raw)?;
+            context.out.line(format_args!("would remove {name}"))?;
+        }
+    }
+    // What was found comes before what is said about it.
+    context.out.flush()?;
+    context.out.say("nothing is removed yet: add --yes");
+    Ok(Exit::Done)
+}
+
+fn remove(context: &mut Context, names: &[OsString], act: Act) -> Exit {
     context.each(names, |context, raw| {
-        let label = K::remove(context, raw)?;
+        let label = act(context, raw)?;
         if context.out.is_json() {
             context
                 .out

@@ -123,7 +123,7 @@ impl Output {
             return Ok(());
         };
         // The bytes of a name that is not UTF-8 are what its line shows.
-        for key in fields.keys().filter(|key| *key != "name_bytes") {
+        for key in fields.keys().filter(|key| !key.ends_with("_bytes")) {
             let usual = columns.iter().chain(&EXTRA);
             let usual = usual.clone().find(|column| column.key == key);
             let show = usual.map_or(Show::Text, |column| column.show);
@@ -161,7 +161,8 @@ impl Looks {
             Some(bytes) if key == "name" => with_slash(bytes),
             _ => {
                 let value = object.get(key).unwrap_or(&Value::Null);
-                match payload::bytes_of(value) {
+                let beside = object.get(format!("{key}_bytes"));
+                match payload::bytes_of(value).or_else(|| beside.map(joined)) {
                     Some(bytes) => bytes,
                     None => shown(value, show, &self.accounts, self.exact).into_bytes(),
                 }
@@ -173,13 +174,27 @@ impl Looks {
 
 /// A name of a listing that has it as bytes, without its slash; a path as it is.
 fn with_slash(bytes: &Value) -> Vec<u8> {
-    let bytes = bytes.as_array().into_iter().flatten();
-    let bytes = bytes.filter_map(|byte| u8::try_from(byte.as_u64()?).ok());
-    let bytes: Vec<u8> = bytes.collect();
+    let bytes = joined(bytes);
     if bytes.contains(&b'/') {
         return bytes;
     }
     [b"/", bytes.as_slice()].concat()
+}
+
+/// Bytes in an array, or several such arrays with blanks in between.
+fn joined(value: &Value) -> Vec<u8> {
+    let elements = value.as_array().into_iter().flatten();
+    let mut bytes = Vec::new();
+    for (index, element) in elements.enumerate() {
+        match element.as_u64() {
+            Some(byte) => bytes.extend(u8::try_from(byte).ok()),
+            None => {
+                bytes.extend((index > 0).then_some(b' '));
+                bytes.extend(joined(element));
+            }
+        }
+    }
+    bytes
 }
 
 /// All columns of a kind: the usual ones, and those that are shown when asked for.

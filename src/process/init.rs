@@ -21,7 +21,6 @@ use super::spawn::Spawn;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::sys::signal::send_to_group;
-use crate::sys::wait::Ending;
 
 /// What is to become of a signal: another one instead, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +96,7 @@ impl Init {
             match reaper.next()? {
                 Found::Reaped(ended, ending) if ended == pid => {
                     command = None;
-                    course.exit = exit_of(ending);
+                    course.exit = ending.into();
                     if self.kills_leftovers {
                         reaper.end_all(|_, _| course.reaped += 1)?;
                     }
@@ -178,12 +177,5 @@ fn wait_for_either(reaper: &Reaper, signals: &SignalFd) -> Result<()> {
     match poll(&mut watched, PollTimeout::NONE) {
         Ok(_) | Err(Errno::EINTR) => Ok(()),
         Err(errno) => Err(Error::os(errno)),
-    }
-}
-
-fn exit_of(ending: Ending) -> Exit {
-    match ending {
-        Ending::Code(code) => Exit::Command(code as u8),
-        Ending::Signal(signal) => Exit::Signal(signal),
     }
 }

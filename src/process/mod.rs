@@ -3,6 +3,7 @@
 
 pub mod arrival;
 pub mod blocked;
+pub mod ending;
 pub mod fork_tree;
 pub mod identity;
 pub mod init;
@@ -16,4 +17,5 @@ pub mod spawn;
 pub mod store;
 pub mod supervise;
 pub mod target;
+mod watched;
 pub mod zombies;

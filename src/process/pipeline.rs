@@ -3,26 +3,26 @@
 //! No shell is in between and no relay either: the pipes are those of the
 //! commands alone, so that what they do with them they do to each other.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::process::Stdio;
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::libc;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::PollTimeout;
 use nix::sys::signal::{Signal, kill, raise};
 use nix::unistd::{Pid, pipe2};
 
 use super::blocked::Blocked;
 use super::identity::transferred;
 use super::reaper::Reaper;
-use super::spawn::{Spawn, Watched};
+use super::spawn::Spawn;
+use super::watched::{Passed, Watched};
 use crate::deadline::monotonic_now;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::object::fifo::resize;
-use crate::sys::wait::{Ending, Usage, Which, reap_with_usage, wait_leaving_now};
+use crate::sys::wait::{Usage, Which, reap_with_usage, wait_leaving_now};
 
 /// What a pipe holds unless somebody says otherwise: enough for a reader and a
 /// writer of 128 KiB a call, as cat is one, to run side by side.
@@ -245,10 +245,7 @@ impl Running {
             stage.time = monotonic_now().saturating_sub(stage.started);
             if let Some((ending, usage)) = reap_with_usage(pid).map_err(Error::os)? {
                 stage.usage = usage;
-                stage.exit = Some(match ending {
-                    Ending::Code(code) => Exit::Command(code as u8),
-                    Ending::Signal(signal) => Exit::Signal(signal),
-                });
+                stage.exit = Some(ending.into());
             }
         }
         Ok(is_running)
@@ -280,7 +277,6 @@ impl Running {
 
     fn pass_on(&mut self, signal: Passed) {
         self.came = Some(signal.signal);
-        // What the terminal sends, it sends to the whole group already.
         if !signal.is_from_terminal {
             self.end(signal.signal);
         }
@@ -293,48 +289,8 @@ impl Running {
             let stage = stages.iter_mut().find(|stage| stage.pid == Some(pid));
             if let Some(stage) = stage.filter(|stage| stage.exit.is_none()) {
                 stage.time = monotonic_now().saturating_sub(stage.started);
-                stage.exit = Some(match ending {
-                    Ending::Code(code) => Exit::Command(code as u8),
-                    Ending::Signal(signal) => Exit::Signal(signal),
-                });
+                stage.exit = Some(ending.into());
             }
         })
-    }
-}
-
-/// An ending signal that came for this process.
-pub(super) struct Passed {
-    pub(super) signal: Signal,
-    pub(super) is_from_terminal: bool,
-}
-
-impl Watched {
-    /// Sleeps until a signal has come.
-    fn wait(&self, most: PollTimeout) {
-        let mut watched = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut watched, most) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            // Only a descriptor that is none is refused, and this is one.
-            Err(_) => {}
-        }
-    }
-
-    /// Takes the next ending signal that came; never waits.
-    fn passed(&self) -> Option<Passed> {
-        loop {
-            let mut watched = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
-            if poll(&mut watched, PollTimeout::ZERO) != Ok(1) {
-                return None;
-            }
-            let info = self.read()?;
-            let signal = Signal::try_from(info.ssi_signo.cast_signed()).ok();
-            if let Some(signal) = signal.filter(|signal| *signal != Signal::SIGCHLD) {
-                let is_from_terminal = info.ssi_code == libc::SI_KERNEL;
-                return Some(Passed {
-                    signal,
-                    is_from_terminal,
-                });
-            }
-        }
     }
 }

@@ -3,26 +3,23 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use nix::errno::Errno;
-use nix::libc;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::PollTimeout;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{SigSet, Signal, kill, raise};
-use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 use nix::unistd::{AccessFlags, Pid, access};
 
 use super::blocked::Blocked;
+use super::watched::Watched;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::sys::exec;
-use crate::sys::signal::{ENDING, see_children_end};
 
 /// What became of a command that was to be started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +94,7 @@ impl<'a> Spawn<'a> {
         // Watched before the start, so that no end is missed.
         let signals = Watched::new()?;
         match command.spawn() {
-            Ok(child) => signals.follow(child),
+            Ok(child) => follow(&signals, child),
             Err(refusal) => self.failed(refusal).map(|exit| Ended { exit, came: None }),
         }
     }
@@ -286,81 +283,26 @@ pub(crate) fn in_memory(bytes: &[u8]) -> Result<File> {
     Ok(file)
 }
 
-/// The ending signals and SIGCHLD, read instead of delivered.
-#[derive(Debug)]
-pub(super) struct Watched {
-    signals: SignalFd,
-    former: SigSet,
-}
-
-impl Watched {
-    pub(super) fn new() -> Result<Watched> {
-        let mut set = SigSet::from_iter(ENDING);
-        set.add(Signal::SIGCHLD);
-        let former = SigSet::thread_get_mask().map_err(Error::os)?;
-        set.thread_block().map_err(Error::os)?;
-        see_children_end();
-        let signals = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC).map_err(Error::os)?;
-        Ok(Watched { signals, former })
-    }
-
-    /// Takes the next one that came; waits for it.
-    pub(super) fn read(&self) -> Option<siginfo> {
-        self.signals.read_signal().ok().flatten()
-    }
-
-    /// Waits for the child; passes on what was meant for this process alone.
-    fn follow(self, mut child: Child) -> Result<Ended> {
-        let pid = Pid::from_raw(child.id().cast_signed());
-        let mut came = None;
-        let status = loop {
-            if let Some(status) = child.try_wait().map_err(Error::os)? {
-                break status;
-            }
-            let Some((signal, code)) = self.next() else {
-                continue;
-            };
-            if signal == Signal::SIGCHLD {
-                continue;
-            }
-            came = Some(signal);
-            // What the terminal sends, it sends to the whole group already.
-            if code != libc::SI_KERNEL {
-                let _ = kill(pid, signal);
-            }
-        };
-        // One from the terminal may have ended the command before it was read here.
-        while self.has_more() {
-            let next = self.next().map(|(signal, _)| signal);
-            came = next.filter(|next| *next != Signal::SIGCHLD).or(came);
+/// Waits for the child; passes on what was meant for this process alone.
+fn follow(signals: &Watched, mut child: Child) -> Result<Ended> {
+    let pid = Pid::from_raw(child.id().cast_signed());
+    let mut came = None;
+    let status = loop {
+        if let Some(status) = child.try_wait().map_err(Error::os)? {
+            break status;
         }
-        let exit = exit_of(status);
-        Ok(Ended { exit, came })
+        signals.wait(PollTimeout::NONE);
+        while let Some(passed) = signals.passed() {
+            came = Some(passed.signal);
+            if !passed.is_from_terminal {
+                let _ = kill(pid, passed.signal);
+            }
+        }
+    };
+    // One from the terminal may have ended the command before it was read here.
+    while let Some(passed) = signals.passed() {
+        came = Some(passed.signal);
     }
-
-    /// Waits for the next signal; says how it was sent.
-    fn next(&self) -> Option<(Signal, i32)> {
-        let info = self.read()?;
-        let signal = Signal::try_from(info.ssi_signo.cast_signed()).ok()?;
-        Some((signal, info.ssi_code))
-    }
-
-    fn has_more(&self) -> bool {
-        let mut entry = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
-        poll(&mut entry, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
-    }
-}
-
-/// Readable when one has come.
-impl AsFd for Watched {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.signals.as_fd()
-    }
-}
-
-impl Drop for Watched {
-    fn drop(&mut self) {
-        // Puts back the mask that was in force.
-        let _ = self.former.thread_set_mask();
-    }
+    let exit = exit_of(status);
+    Ok(Ended { exit, came })
 }

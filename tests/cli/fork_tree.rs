@@ -1,11 +1,11 @@
 //! `ipc fork-tree`: a tree of real processes, and nothing left of it.
 
 use std::collections::BTreeSet;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 
 use serde_json::Value;
 
-use crate::sandbox::{Running, Sandbox, has, is_root, skip, until};
+use crate::sandbox::{Running, Sandbox};
 use crate::shell::below;
 
 /// The two documents of a run.
@@ -19,7 +19,7 @@ fn documents(stdout: &[u8]) -> [Value; 2] {
     documents.try_into().unwrap()
 }
 
-fn numbers(list: &Value, key: &str) -> Vec<i64> {
+pub fn numbers(list: &Value, key: &str) -> Vec<i64> {
     let nodes = list["nodes"].as_array().unwrap();
     nodes
         .iter()
@@ -28,7 +28,7 @@ fn numbers(list: &Value, key: &str) -> Vec<i64> {
 }
 
 /// A tree that has been built and lives on.
-fn held(sb: &Sandbox, words: &[&str]) -> (Running, Value) {
+pub fn held(sb: &Sandbox, words: &[&str]) -> (Running, Value) {
     let mut running = sb
         .ipc([&["fork-tree", "--json", "--hold", "10m"], words].concat())
         .start();
@@ -43,11 +43,6 @@ fn stat(pid: i64) -> (i64, char) {
     let mut words = rest.split(' ');
     let state = words.next().unwrap().chars().next().unwrap();
     (words.next().unwrap().parse().unwrap(), state)
-}
-
-#[track_caller]
-fn nothing_is_left(sb: &Sandbox) {
-    until("the tree to be gone", || below(sb).is_empty());
 }
 
 #[test]
@@ -161,6 +156,10 @@ fn the_ends_of_all_nodes_are_told_and_make_the_exit_code() {
         .run()
         .code(127)
         .stderr("ipc: fork-tree: no-such-command: command not found\n");
+    sb.ipc(["fork-tree", "--", ""])
+        .run()
+        .code(127)
+        .stderr("ipc: fork-tree: '': command not found\n");
     sb.ipc(["fork-tree", "--", "/"])
         .run()
         .code(126)
@@ -226,80 +225,14 @@ fn a_thousand_nodes_are_built_and_end() {
 }
 
 #[test]
-fn however_ipc_ends_nothing_of_a_thousand_is_left() {
+fn a_shape_that_is_no_text_is_called_so() {
+    use std::os::unix::ffi::OsStrExt;
     let sb = Sandbox::new();
-    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGKILL] {
-        let (running, built) = held(&sb, &["--depth", "3", "--fanout", "10", "--orphans", "10"]);
-        assert_eq!(numbers(&built, "pid").len(), 1111);
-        running.signal(signal);
-        let (status, ..) = running.finish();
-        assert_eq!(status.signal(), Some(signal));
-        if signal == libc::SIGKILL {
-            // The kernel does it then, one generation after the other.
-            nothing_is_left(&sb);
-        } else {
-            assert_eq!(below(&sb), Vec::<i32>::new());
-        }
-    }
-}
-
-#[test]
-fn what_a_command_started_goes_with_the_tree_and_a_daemon_too() {
-    let sb = Sandbox::new();
-    // Handed over to nobody, in a session of its own, deaf to what asks.
-    let daemon = "trap '' TERM INT HUP; setsid sh -c 'sleep 600 & echo up; exec sleep 600' & wait";
-    let mut running = sb
-        .ipc(["fork-tree", "--depth", "0", "--", "sh", "-c", daemon])
-        .start();
-    running.line();
-    assert_eq!(running.line(), "up");
-    running.signal(libc::SIGTERM);
-    let (status, ..) = running.finish();
-    assert_eq!(status.signal(), Some(libc::SIGTERM));
-    assert_eq!(below(&sb), Vec::<i32>::new());
-}
-
-#[test]
-fn a_tree_that_finds_no_room_is_an_error_and_leaves_nothing() {
-    let sb = Sandbox::new();
-    if !is_root() {
-        return skip("the limit of a user is reached by its other processes too");
-    }
-    if !has("setpriv") {
-        return;
-    }
-    // The limit does not hold for root: another user, known to nobody else.
-    let script = "chmod 755 . && exec setpriv --reuid 54321 --regid 54321 --clear-groups \
-                  ipc fork-tree --depth 1 --fanout 100 --hold 10m";
-    let few = libc::rlimit {
-        rlim_cur: 20,
-        rlim_max: 20,
-    };
-    let limited = move || {
-        // SAFETY: a plain system call on a structure that outlives it.
-        unsafe { libc::setrlimit(libc::RLIMIT_NPROC, &few) };
-        Ok(())
-    };
-    // SAFETY: the closure makes one system call and allocates nothing.
-    let refused = sb.sh(script).with(|command| unsafe {
-        command.pre_exec(limited);
-    });
-    let refused = refused.run();
-    if matches!(refused.status.code(), Some(126 | 127)) {
-        return skip("another user cannot run the binary where it lies");
-    }
-    refused
-        .code(6)
+    let shape = std::ffi::OsStr::from_bytes(b"a(b\xff)");
+    let words = ["fork-tree".as_ref(), "--shape".as_ref(), shape];
+    sb.ipc(words)
+        .run()
+        .code(2)
         .stdout("")
-        .stderr_has("may have 20 (RLIMIT_NPROC)")
-        .stderr_has("EAGAIN");
-    assert_eq!(below(&sb), Vec::<i32>::new());
-}
-
-#[test]
-fn the_reader_of_the_tree_may_be_gone() {
-    let sb = Sandbox::new();
-    let run = sb.sh("ipc fork-tree --hold 10m | head -0").run();
-    run.code(0);
-    nothing_is_left(&sb);
+        .stderr_has("its names are UTF-8: a(b\\xff) is not");
 }

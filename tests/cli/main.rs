@@ -23,6 +23,7 @@ mod demo;
 mod event;
 mod examples;
 mod fork_tree;
+mod fork_tree_ends;
 mod grammar;
 mod kill;
 mod kill_cgroup;
@@ -54,7 +55,12 @@ mod once;
 mod output;
 mod pipe;
 mod proc;
+mod proc_answers;
+mod proc_listing;
+mod proc_logs;
+mod proc_restarts;
 mod proc_ties;
+mod proc_worlds;
 mod progress;
 mod python;
 mod readme;
@@ -84,10 +90,13 @@ mod value_listing;
 mod value_races;
 mod value_writers;
 mod wait;
+mod wait_objects;
 mod words;
 mod zombies;
 mod zombies_inject;
+mod zombies_refused;
 mod zombies_run;
+mod zombies_signals;
 
 /// A test file that nobody listed would never run.
 #[test]

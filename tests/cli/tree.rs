@@ -54,6 +54,11 @@ fn it_shows_the_tree_that_was_built_with_its_zombies() {
         ])
         .start();
     let plan: Value = serde_json::from_str(&built.line()).unwrap();
+    // The nodes go on from one sleep to the next when the tree has been printed.
+    crate::sandbox::until("the nodes to sleep", || {
+        let mut all = tree(&sb, built.pid()).into_iter();
+        all.all(|one| one["state"] == "sleeping" || one["state"] == "zombie")
+    });
     let shown = tree(&sb, built.pid());
     let depths: Vec<i64> = shown
         .iter()
@@ -63,7 +68,7 @@ fn it_shows_the_tree_that_was_built_with_its_zombies() {
     assert_eq!(depths.iter().filter(|depth| **depth == 2).count(), 2 + 3);
     for node in plan["nodes"].as_array().unwrap() {
         let found = shown.iter().find(|one| one["pid"] == node["pid"]).unwrap();
-        assert_eq!(found["state"], "sleeping");
+        assert_ne!(found["state"], "zombie");
         let parent = match node["parent"].as_u64() {
             Some(parent) => plan["nodes"][parent as usize]["pid"].clone(),
             None => built.pid().into(),
@@ -100,9 +105,13 @@ fn a_zombie_that_a_signal_ended_says_which() {
     let sb = Sandbox::new();
     let mut shell = Shell::new(&sb);
     // The shell becomes a program that knows nothing of its child.
-    shell.tell("sh -c 'kill -36 $$' & echo started; exec sleep 600");
-    assert_eq!(shell.line(), "started");
+    let ends = "until [ -e gate ]; do sleep 0.01; done; kill -36 $$";
+    shell.tell(&format!("sh -c '{ends}' & exec sleep 600"));
     let pid = shell.pid();
+    crate::sandbox::until("the shell to be another program", || {
+        std::fs::read(format!("/proc/{pid}/comm")).is_ok_and(|name| name == b"sleep\n")
+    });
+    std::fs::write(sb.folder().join("gate"), "").unwrap();
     crate::sandbox::until("the zombie", || {
         tree(&sb, pid).iter().any(|one| one["state"] == "zombie")
     });
@@ -211,4 +220,24 @@ fn what_is_no_process_is_missing() {
     for word in ["0", "-1", "x"] {
         sb.ipc(["tree", "--", word]).run().code(2).stdout("");
     }
+}
+
+#[test]
+fn a_command_that_is_no_text_has_its_bytes_beside_it() {
+    use std::os::unix::ffi::OsStrExt;
+    let sb = Sandbox::new();
+    let odd = std::ffi::OsStr::from_bytes(b"a\xff");
+    let words = ["-c".as_ref(), "read line".as_ref(), odd];
+    let (running, _stdin) = sb.program("sh", words).start_with_input();
+    let pid = running.pid();
+    let line = b"sh -c read line a\xff";
+    let shown = tree(&sb, pid).remove(0);
+    assert_eq!(shown["command"], "sh -c read line a\\xff");
+    assert_eq!(shown["command_bytes"], serde_json::json!(line));
+    let text = sb.ipc(["tree", &pid.to_string()]).run();
+    text.ok();
+    assert!(String::from_utf8_lossy(&text.stdout).contains(r"read line a\xff"));
+    // What is text has no bytes.
+    let plain = tree(&sb, std::process::id() as i32).remove(0);
+    assert!(plain.get("command_bytes").is_none(), "{plain}");
 }

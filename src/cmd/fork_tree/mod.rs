@@ -4,17 +4,20 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use serde_json::{Value, json};
 
 use super::context::Context;
 use crate::deadline::parse_span;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::output::branches::{Dot, branches};
 use crate::process::blocked::Blocked;
+use crate::process::ending::in_words;
 use crate::process::fork_tree::{Grown, Plan, Shape, State};
-use crate::process::signal::Signal;
+use crate::process::spawn::Spawn;
+use crate::sys::wait::Ending;
 
 const MORE: &str = "\
 Examples:
@@ -47,12 +50,17 @@ See also: ipc-tree(1), ipc-reap-zombies(1), fork(2)";
 ///
 /// The command finds its place in the environment: IPC_TREE_PATH (a/c/d), IPC_TREE_NAME
 /// (d), IPC_TREE_DEPTH (2; the root has 0), IPC_TREE_INDEX (3; the root has 0, and each
-/// node comes before those below it) and IPC_TREE_NODES (how many there are).
+/// node comes before those below it), IPC_TREE_NODES (how many there are) and
+/// IPC_TREE_PID (the process that made the tree).
 ///
-/// When a signal ends ipc, all is killed before it returns, with whatever the commands
-/// started, daemons too. When ipc is killed by SIGKILL, nodes and commands are killed by
-/// the kernel. A node that is killed takes what is below it along. At the normal end
-/// ipc waits for what the commands left running in the background.
+/// When INT, TERM, HUP or QUIT ends ipc, all is killed before it returns, with whatever
+/// the commands started, daemons too. A node that a signal ends, SIGKILL too, takes along
+/// the nodes below it and their commands, by the kernel; what those commands started goes
+/// too, as far as it has kept IPC_TREE_PID and IPC_TREE_INDEX in its environment: ipc
+/// waits for the end of the rest. When ipc itself is killed by SIGKILL, the kernel kills
+/// nodes, orphans and commands; what the commands had started is not killed then, for
+/// nobody is left to do it. At the normal end ipc waits for what the commands left
+/// running in the background.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct ForkTree {
@@ -75,7 +83,7 @@ pub(crate) struct ForkTree {
     fanout: usize,
 
     /// The tree itself, by the names of its nodes, such as a(b,c(d))
-    #[arg(long, value_name = "SHAPE", value_parser = Shape::parse)]
+    #[arg(long, value_name = "SHAPE", value_parser = OsStringValueParser::new().try_map(shape))]
     shape: Option<Shape>,
 
     /// Let each node live for DURATION at least: 250ms, 2s, 1m30s
@@ -124,10 +132,10 @@ impl ForkTree {
         let ended = grown.run()?;
         report(context, &shape, &ended, self.dot)?;
         let exit = self.overall(&ended);
-        match self.command.first() {
-            Some(command) => context.explain_start(&escaped(command.as_encoded_bytes()), exit),
-            None => Ok(exit),
+        if self.command.is_empty() {
+            return Ok(exit);
         }
+        context.explain_start(&Spawn::new(&self.command)?.name(), exit)
     }
 
     fn show(&self, context: &mut Context, shape: &Shape, grown: &Grown<'_>) -> Result<()> {
@@ -170,7 +178,7 @@ impl ForkTree {
     fn overall(&self, ended: &[State]) -> Exit {
         let mut failed = ended
             .iter()
-            .map(|node| node.exit.unwrap_or(Exit::Failed))
+            .map(|node| node.exit().unwrap_or(Exit::Failed))
             .filter(|exit| exit.code() != 0);
         match failed.next() {
             None => Exit::Done,
@@ -178,6 +186,17 @@ impl ForkTree {
             Some(_) => Exit::Partly,
         }
     }
+}
+
+fn shape(word: OsString) -> Result<Shape> {
+    let text = word.to_str().ok_or_else(|| {
+        let word = escaped(word.as_encoded_bytes());
+        Error::new(
+            ErrorKind::Usage,
+            format!("a shape is like a(b,c(d)), and its names are UTF-8: {word} is not"),
+        )
+    });
+    text.and_then(Shape::parse)
 }
 
 fn graph(shape: &Shape, grown: &Grown<'_>) -> String {
@@ -205,12 +224,12 @@ fn report(context: &mut Context, shape: &Shape, ended: &[State], as_graph: bool)
             .iter()
             .enumerate()
             .map(|(index, state)| {
-                let (code, signal) = match state.exit {
-                    Some(Exit::Signal(signal)) => (None, Some(signal)),
-                    Some(exit) => (Some(exit.code()), None),
-                    None => (None, None),
-                };
-                json!({ "index": index, "path": shape.path(index), "pid": state.pid, "code": code, "signal": signal })
+                let ending = state.exit().map(Ending::from);
+                json!({
+                    "index": index, "path": shape.path(index), "pid": state.pid,
+                    "code": ending.and_then(Ending::code),
+                    "signal": ending.and_then(Ending::signal),
+                })
             })
             .collect();
         return context
@@ -218,12 +237,11 @@ fn report(context: &mut Context, shape: &Shape, ended: &[State], as_graph: bool)
             .json(&json!({ "event": "ended", "nodes": nodes }));
     }
     for (index, state) in ended.iter().enumerate() {
-        let how = match state.exit {
-            Some(exit) if exit.code() == 0 => continue,
-            Some(Exit::Signal(signal)) => format!("was ended by {}", name_of(signal)),
-            Some(exit) => format!("ended with {}", exit.code()),
-            None => "ended, and it is not known how".to_owned(),
-        };
+        let ending = state.exit().map(Ending::from);
+        if ending == Some(Ending::Code(0)) {
+            continue;
+        }
+        let how = in_words(ending);
         let line = format!("{} {} {how}", shape.path(index), state.pid);
         if as_graph {
             // What is on standard output has to stay a graph.
@@ -233,9 +251,4 @@ fn report(context: &mut Context, shape: &Shape, ended: &[State], as_graph: bool)
         }
     }
     Ok(())
-}
-
-fn name_of(signal: i32) -> String {
-    let known = Signal::from_number(signal);
-    known.map_or_else(|| signal.to_string(), |known| format!("SIG{known}"))
 }

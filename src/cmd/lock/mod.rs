@@ -44,9 +44,6 @@ verbs! {
 #[derive(Debug)]
 struct Locks;
 
-/// The same, removed with whatever holds it.
-struct LocksByForce;
-
 impl Kind for Locks {
     type Info = LockInfo;
 
@@ -73,6 +70,10 @@ impl Kind for Locks {
         Lock::unlink_unheld(name).map_err(|error| error.about(name))
     }
 
+    fn unlink_by_force(name: &Name) -> Result<()> {
+        Lock::unlink(name)
+    }
+
     fn describe(info: &LockInfo) -> String {
         match (info.state, info.holders.iter().flatten().next()) {
             (Some(_), Some(holder)) => format!("held by {}", holder.pid),
@@ -83,27 +84,5 @@ impl Kind for Locks {
 
     fn trouble() -> Option<String> {
         backing::trouble()
-    }
-}
-
-impl Kind for LocksByForce {
-    type Info = LockInfo;
-
-    const COLUMNS: &'static [Column] = Locks::COLUMNS;
-
-    fn look(name: &Name) -> Result<LockInfo> {
-        Locks::look(name)
-    }
-
-    fn list(scope: &Scope) -> Result<Vec<LockInfo>> {
-        Locks::list(scope)
-    }
-
-    fn unlink(name: &Name) -> Result<()> {
-        Lock::unlink(name)
-    }
-
-    fn describe(info: &LockInfo) -> String {
-        Locks::describe(info)
     }
 }

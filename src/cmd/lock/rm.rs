@@ -4,8 +4,7 @@ use std::ffi::OsString;
 
 use clap::Args;
 
-use super::{Locks, LocksByForce};
-
+use super::Locks;
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::cmd::removal::RemoveArgs;
@@ -47,9 +46,7 @@ pub(crate) struct Rm {
 
 impl Rm {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        if self.force {
-            return self.removal.run::<LocksByForce>(context, &self.names);
-        }
-        self.removal.run::<Locks>(context, &self.names)
+        let (names, force) = (&self.names, self.force);
+        self.removal.run_forced::<Locks>(context, names, force)
     }
 }

@@ -9,7 +9,7 @@ use super::Locks;
 use super::taking::Taking;
 use crate::cmd::complete;
 use crate::cmd::context::Context;
-use crate::cmd::options::{Conflict, Waiting};
+use crate::cmd::options::{Conflict, TRY_FOR_A_CODE, Waiting};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::name::Name;
@@ -70,6 +70,7 @@ const NO_RECOVER: &str =
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 #[command(mut_arg("no_recover", |option| option.help(NO_RECOVER)))]
+#[command(mut_arg("try_once", |option| option.help(TRY_FOR_A_CODE)))]
 pub(crate) struct Run {
     /// Name of the lock
     #[arg(value_name = "NAME", add = complete::names::<Locks>())]

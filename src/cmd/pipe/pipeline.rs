@@ -17,10 +17,11 @@ use crate::exit::Exit;
 use crate::output::payload::json_line;
 use crate::output::tell;
 use crate::process::blocked::Blocked;
+use crate::process::ending::in_words;
 use crate::process::pipeline::{Pipeline, Stage};
-use crate::process::signal::Signal;
 use crate::process::spawn::Spawn;
 use crate::size::Size;
+use crate::sys::wait::Ending;
 
 /// Commands, and what to do about their ends.
 #[derive(Debug, Args)]
@@ -164,18 +165,15 @@ impl Report<'_> {
         let stages = self.stages.iter().zip(self.commands).enumerate();
         let stages: Vec<Value> = stages
             .map(|(index, (stage, command))| {
-                let (code, signal) = match stage.exit {
-                    Some(Exit::Signal(signal)) => (None, Some(signal)),
-                    Some(exit) => (Some(exit.code()), None),
-                    None => (None, None),
-                };
+                let ending = stage.exit.map(Ending::from);
                 let words: Vec<String> = command
                     .iter()
                     .map(|word| escaped(word.as_encoded_bytes()))
                     .collect();
                 json!({
                     "index": index, "command": words, "pid": stage.pid,
-                    "code": code, "signal": signal,
+                    "code": ending.and_then(Ending::code),
+                    "signal": ending.and_then(Ending::signal),
                     "failed": stage.has_failed(index + 1 == self.stages.len()),
                     "ended_by_ipc": stage.was_ended,
                     "seconds": stage.time.as_secs_f64(),
@@ -204,7 +202,7 @@ impl Report<'_> {
                 context.out.say(format_args!(
                     "ipc: command {} ({name}) {}",
                     index + 1,
-                    ended(exit)
+                    in_words(Some(exit.into()))
                 ));
             }
         }
@@ -223,7 +221,7 @@ impl Report<'_> {
                 Size(stage.usage.max_rss).to_string(),
                 bytes(read),
                 bytes(written),
-                ended(stage.exit.unwrap_or(Exit::Failed)),
+                in_words(Some(stage.exit.unwrap_or(Exit::Failed).into())),
                 self.name(index),
             ]
         });
@@ -249,17 +247,6 @@ impl Report<'_> {
         let word = self.commands[index].first();
         word.map(|word| escaped(word.as_encoded_bytes()))
             .unwrap_or_default()
-    }
-}
-
-fn ended(exit: Exit) -> String {
-    match exit {
-        Exit::Signal(signal) => {
-            let known = Signal::from_number(signal).map(|signal| format!("SIG{signal}"));
-            let name = known.unwrap_or_else(|| signal.to_string());
-            format!("was ended by {name}")
-        }
-        exit => format!("ended with {}", exit.code()),
     }
 }
 

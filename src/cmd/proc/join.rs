@@ -4,15 +4,15 @@ use std::ffi::OsString;
 
 use clap::Args;
 
-use super::{Processes, described, document};
+use super::{Processes, document};
 use crate::cmd::complete;
 use crate::cmd::context::Context;
-use crate::cmd::options::{Conflict, Waiting};
+use crate::cmd::options::{Conflict, TRY_FOR_A_CODE, Waiting};
 use crate::error::{Error, ErrorKind};
 use crate::exit::Exit;
 use crate::facts::Label;
+use crate::process::ending::in_words;
 use crate::process::supervise::Observer;
-use crate::sys::wait::Ending;
 
 const MORE: &str = "\
 Examples:
@@ -35,6 +35,7 @@ See also: ipc-proc-start(1), ipc-proc-status(1), ipc-wait(1)";
 /// ended is not known when its supervisor was killed before anybody joined.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
+#[command(mut_arg("try_once", |option| option.help(TRY_FOR_A_CODE)))]
 pub(crate) struct Join {
     /// Name of the process
     #[arg(value_name = "NAME", add = complete::names::<Processes>())]
@@ -62,11 +63,10 @@ impl Join {
             context.out.json(&document(&label.name, ending))?;
         }
         match ending {
-            Some(Ending::Code(code)) => Ok(Exit::Command(code as u8)),
-            // As a number: this process was not ended by it.
-            Some(Ending::Signal(signal)) => Ok(Exit::Command(Exit::Signal(signal).code())),
+            // A signal too as a number: this process was not ended by it.
+            Some(ending) => Ok(Exit::Command(Exit::from(ending).code())),
             None => {
-                let message = format!("{}: its supervisor was killed", described(None));
+                let message = format!("{}: its supervisor was killed", in_words(None));
                 Err(Error::new(ErrorKind::Missing, message).about(&name).into())
             }
         }

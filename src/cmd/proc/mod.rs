@@ -7,7 +7,6 @@ use super::verbs::verbs;
 use crate::error::Result;
 use crate::name::{Name, Scope};
 use crate::output::table::{Column, Show};
-use crate::process::signal::Signal;
 use crate::process::supervise::{Named, ProcessInfo};
 use crate::survey::scan;
 use crate::sys::wait::Ending;
@@ -39,9 +38,6 @@ verbs! {
 #[derive(Debug)]
 struct Processes;
 
-/// The same, stopped before it is removed.
-struct ProcessesByForce;
-
 impl Kind for Processes {
     type Info = ProcessInfo;
 
@@ -69,8 +65,17 @@ impl Kind for Processes {
         Named::open(name)?.unlink()
     }
 
+    fn unlink_by_force(name: &Name) -> Result<()> {
+        Named::open(name)?.remove()
+    }
+
     fn is_certain(info: &ProcessInfo) -> bool {
         info.status == "ok"
+    }
+
+    fn damage(info: &ProcessInfo) -> Option<String> {
+        let is_sound = Processes::is_certain(info);
+        (!is_sound).then(|| format!("its record is {}", info.status))
     }
 
     fn describe(info: &ProcessInfo) -> String {
@@ -79,44 +84,6 @@ impl Kind for Processes {
             (Some(state), None) => state.to_owned(),
             (None, _) => info.status.clone(),
         }
-    }
-}
-
-impl Kind for ProcessesByForce {
-    type Info = ProcessInfo;
-
-    const COLUMNS: &'static [Column] = Processes::COLUMNS;
-
-    fn look(name: &Name) -> Result<ProcessInfo> {
-        Processes::look(name)
-    }
-
-    fn list(scope: &Scope) -> Result<Vec<ProcessInfo>> {
-        Processes::list(scope)
-    }
-
-    fn unlink(name: &Name) -> Result<()> {
-        Named::open(name)?.remove()
-    }
-
-    fn is_certain(info: &ProcessInfo) -> bool {
-        Processes::is_certain(info)
-    }
-
-    fn describe(info: &ProcessInfo) -> String {
-        Processes::describe(info)
-    }
-}
-
-/// How a process ended, in words.
-fn described(ending: Option<Ending>) -> String {
-    match ending {
-        Some(Ending::Code(code)) => format!("ended with {code}"),
-        Some(Ending::Signal(number)) => match Signal::from_number(number) {
-            Some(signal) => format!("was ended by {signal}"),
-            None => format!("was ended by signal {number}"),
-        },
-        None => "ended, and it is not known how".to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::Args;
 
-use super::{Processes, ProcessesByForce};
+use super::Processes;
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::cmd::removal::RemoveArgs;
@@ -22,6 +22,7 @@ Examples:
 Exit status:
   1  it runs, or something that it left, or --match or --all found nothing
   3  there is no such process
+  7  --match or --all found none but such whose record is corrupt
   8  some of several could not be removed
 
 See also: ipc-proc-stop(1), ipc-proc-ls(1)";
@@ -29,6 +30,8 @@ See also: ipc-proc-stop(1), ipc-proc-ls(1)";
 /// Remove named processes
 ///
 /// One that runs is left alone unless --force is given. A log that --log has named stays.
+/// One whose record is corrupt, so that nobody can tell whether it runs, is removed by
+/// its name alone; --match and --all name it and leave it.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Rm {
@@ -47,9 +50,7 @@ pub(crate) struct Rm {
 
 impl Rm {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        if self.force {
-            return self.removal.run::<ProcessesByForce>(context, &self.names);
-        }
-        self.removal.run::<Processes>(context, &self.names)
+        let (names, force) = (&self.names, self.force);
+        self.removal.run_forced::<Processes>(context, names, force)
     }
 }

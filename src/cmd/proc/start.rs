@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::facts::Label;
 use crate::name::Name;
+use crate::output::payload::json_line;
 use crate::process::blocked::Blocked;
 use crate::process::identity::Process;
 use crate::process::spawn::Spawn;
@@ -34,13 +35,15 @@ Exit status:
   3         there is no process PID for --die-with, or no folder for the log
   4         a process of this name exists already, be it alive or ended
   5         the log or the runtime folder may not be written
+  6         the pid cannot be printed; nothing is left of it
   126, 127  the command cannot be executed, is not found; nothing is left of it
 
 See also: ipc-proc-join(1), ipc-proc-stop(1), ipc-wait(1), setsid(1), systemd-run(1)";
 
 /// Start a process that other shells find by its name
 ///
-/// Returns when the command runs, and prints its pid. The name stays when the process has
+/// Returns when the command runs, and prints its pid. If that cannot be printed, all is
+/// killed and removed again, so that nothing runs of which nobody knows. The name stays when the process has
 /// ended, so that its exit code can be had, until ipc proc rm takes it away.
 ///
 /// A small process, the supervisor, stands behind the command. It belongs to no terminal,
@@ -143,34 +146,45 @@ impl Start {
             stop_after: self.stop_after,
             kill_leftovers: self.kill_leftovers,
         };
-        match self.start(&plan)? {
+        // Nothing is started, nor replaced, that nobody can be told of.
+        context.out.stdout().check()?;
+        // Held back until the answer is out: what is known to run goes on.
+        let blocked = Blocked::new()?;
+        let (pid, supervisor) = match self.start(&plan, &blocked)? {
+            Outcome::Running { pid, supervisor } => (pid, supervisor),
             Outcome::Refused(exit) => {
-                context.explain_start(&Spawn::new(&self.command)?.name(), exit)
+                return context.explain_start(&Spawn::new(&self.command)?.name(), exit);
             }
-            Outcome::Running { pid, supervisor } => {
-                let label = Label::new(&shown);
-                if context.out.is_json() {
-                    context.out.json(
-                        &json!({ "name": label.name, "pid": pid, "supervisor": supervisor }),
-                    )?;
-                } else {
-                    context.out.line(pid)?;
-                    context.out.say(format_args!("started {name}"));
-                }
-                Ok(Exit::Done)
-            }
+        };
+        let is_json = context.out.is_json();
+        let answer = if is_json {
+            let label = Label::new(&shown);
+            json_line(&json!({ "name": label.name, "pid": pid, "supervisor": supervisor }))
+        } else {
+            format!("{pid}\n").into_bytes()
+        };
+        if let Err((_, error)) = context.out.stdout().deliver_unless(&answer, &blocked) {
+            // It was started a moment ago, and nobody knows of it.
+            let what = match supervise::take_back(&name, supervisor) {
+                Ok(()) => "it is stopped and removed, for its pid did not arrive",
+                Err(_) => "it could not be stopped although its pid did not arrive",
+            };
+            return Err(anyhow::Error::new(error).context(format!("{name}: {what}")));
         }
+        if !is_json {
+            context.out.say(format_args!("started {name}"));
+        }
+        Ok(Exit::Done)
     }
 
-    fn start(&self, plan: &Plan<'_>) -> Result<Outcome> {
+    fn start(&self, plan: &Plan<'_>, blocked: &Blocked) -> Result<Outcome> {
         if self.max_restarts.is_some() && self.restart == Restart::Never {
             let message = "--max-restarts has no use without --restart on-failure";
             return Err(Error::new(ErrorKind::Usage, message));
         }
-        let blocked = Blocked::new()?;
         // Another process may start or remove it between two steps.
         for _ in 0..100 {
-            match plan.start(&blocked) {
+            match plan.start(blocked) {
                 Err(error) if error.kind() == ErrorKind::Exists => match self.if_exists {
                     IfExists::Fail => return Err(error),
                     IfExists::Replace => remove(plan.name)?,

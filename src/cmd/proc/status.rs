@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Processes, described};
+use super::Processes;
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::exit::Exit;
 use crate::facts::Label;
 use crate::output::table::span;
+use crate::process::ending::in_words;
 use crate::process::supervise::ProcessInfo;
 use crate::sys::wait::Ending;
 
@@ -69,8 +70,8 @@ fn sentence(info: &ProcessInfo) -> String {
         (None, None) => None,
     };
     match info.state {
-        Some("ended") => text = described(ending),
-        Some("restarting") => text.push_str(&format!(": {}", described(ending))),
+        Some("ended") => text = in_words(ending),
+        Some("restarting") => text.push_str(&format!(": {}", in_words(ending))),
         Some("lost") => text.push_str(": its supervisor was killed, and it with it"),
         _ => {}
     }

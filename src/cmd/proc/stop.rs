@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Processes, described, document};
+use super::{Processes, document};
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::deadline::parse_span;
 use crate::exit::Exit;
 use crate::facts::Label;
+use crate::process::ending::in_words;
 use crate::process::signal::Signal;
 use crate::process::supervise::Named;
 
@@ -62,9 +63,7 @@ impl Stop {
                 let label = Label::new(context.inner(&name));
                 return context.out.json(&document(&label.name, ending));
             }
-            context
-                .out
-                .say(format_args!("{name} {}", described(ending)));
+            context.out.say(format_args!("{name} {}", in_words(ending)));
             Ok(())
         }))
     }

@@ -20,7 +20,7 @@ impl Zombies {
         for parent in parents {
             let this = match self.cure_one(context, parent) {
                 Ok(Some(cure)) => {
-                    report(context, parent, cure)?;
+                    report(context, parent.pid, cure)?;
                     match cure.reaped {
                         reaped if reaped == cure.before => Exit::Done,
                         0 => Exit::No,
@@ -34,11 +34,34 @@ impl Zombies {
             overall = Some(overall.map_or(this, |so_far| so_far.and(this)));
         }
         if parents.is_empty() {
-            context
-                .out
-                .say("ipc: reap-zombies: there is no such zombie");
+            self.tell_of_none(context)?;
         }
-        Ok(overall.unwrap_or(Exit::Done))
+        Ok(overall.unwrap_or(Exit::No))
+    }
+
+    /// There is nothing to cure: neither done nor failed.
+    fn tell_of_none(&self, context: &mut Context) -> Result<()> {
+        let named: Vec<i32> = self.parent.iter().copied().chain(self.inject).collect();
+        let such = if self.older.is_zero() && self.settle.is_zero() {
+            "no zombies"
+        } else {
+            "no such zombies"
+        };
+        if named.is_empty() {
+            context.remark(format_args!("there are {such}"));
+        }
+        for pid in named {
+            if context.out.is_json() {
+                let none = Cure {
+                    before: 0,
+                    reaped: 0,
+                    has_parent_ended: false,
+                };
+                report(context, pid, none)?;
+            }
+            context.remark(format_args!("process {pid} has {such}"));
+        }
+        Ok(())
     }
 
     fn cure_one(&self, context: &Context, parent: &Parent) -> Result<Option<Cure>> {
@@ -99,17 +122,17 @@ fn agreed(parent: &Parent) -> Result<bool> {
     tell(format_args!(
         "End {} ({})? Type y to do so.",
         parent.pid,
-        escaped(parent.command.as_bytes())
+        escaped(&parent.command)
     ));
     let mut answer = String::new();
     stdin().lock().read_line(&mut answer).map_err(Error::os)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-fn report(context: &mut Context, parent: &Parent, cure: Cure) -> Result<()> {
+fn report(context: &mut Context, parent: i32, cure: Cure) -> Result<()> {
     if context.out.is_json() {
         return context.out.json(&json!({
-            "pid": parent.pid, "zombies": cure.before, "reaped": cure.reaped,
+            "pid": parent, "zombies": cure.before, "reaped": cure.reaped,
             "parent_ended": cure.has_parent_ended,
         }));
     }
@@ -120,6 +143,6 @@ fn report(context: &mut Context, parent: &Parent, cure: Cure) -> Result<()> {
     };
     context.out.line(format_args!(
         "{}: {} of {} zombies are gone{ended}",
-        parent.pid, cure.reaped, cure.before
+        parent, cure.reaped, cure.before
     ))
 }

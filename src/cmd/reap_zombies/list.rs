@@ -10,8 +10,9 @@ use crate::cmd::context::Context;
 use crate::deadline::monotonic_now;
 use crate::error::Result;
 use crate::escape::escaped;
+use crate::facts::text_and_bytes;
+use crate::process::ending::in_words;
 use crate::process::identity::Process;
-use crate::process::signal::Signal;
 use crate::process::zombies::{Parent, Zombie, find};
 use crate::sys::wait::Ending;
 
@@ -78,19 +79,29 @@ fn document(parent: &Parent) -> Value {
         .zombies
         .iter()
         .map(|zombie| {
-            json!({
-                "pid": zombie.pid, "name": zombie.name, "age": zombie.age.as_secs_f64(),
+            let (name, bytes) = text_and_bytes(&zombie.name);
+            let mut document = json!({
+                "pid": zombie.pid, "name": name, "age": zombie.age.as_secs_f64(),
                 "exit_code": zombie.ending.and_then(Ending::code),
                 "signal": zombie.ending.and_then(Ending::signal),
-            })
+            });
+            if let Some(bytes) = bytes {
+                document["name_bytes"] = json!(bytes);
+            }
+            document
         })
         .collect();
-    json!({
-        "pid": parent.pid, "command": parent.command, "state": situation.state,
+    let (command, bytes) = text_and_bytes(&parent.command);
+    let mut document = json!({
+        "pid": parent.pid, "command": command, "state": situation.state,
         "on_sigchld": situation.on_child, "call": situation.call,
         "wait_function": situation.wait_function, "tracer": situation.tracer,
         "reasons": reasons, "zombies": zombies,
-    })
+    });
+    if let Some(bytes) = bytes {
+        document["command_bytes"] = json!(bytes);
+    }
+    document
 }
 
 fn print(context: &mut Context, parent: &Parent) -> Result<()> {
@@ -98,7 +109,7 @@ fn print(context: &mut Context, parent: &Parent) -> Result<()> {
         1 => "1 zombie".to_owned(),
         count => format!("{count} zombies"),
     };
-    let command = escaped(parent.command.as_bytes());
+    let command = escaped(&parent.command);
     context
         .out
         .line(format_args!("{} has {count}: {command}", parent.pid))?;
@@ -112,7 +123,7 @@ fn print(context: &mut Context, parent: &Parent) -> Result<()> {
         context.out.line(format_args!(
             "  {} {} {}, started {} ago",
             zombie.pid,
-            escaped(zombie.name.as_bytes()),
+            escaped(&zombie.name),
             ended(zombie.ending),
             humantime::format_duration(seconds)
         ))?;
@@ -120,13 +131,10 @@ fn print(context: &mut Context, parent: &Parent) -> Result<()> {
     Ok(())
 }
 
+/// The end of a zombie is known, if not to everybody.
 fn ended(ending: Option<Ending>) -> String {
     match ending {
-        Some(Ending::Code(code)) => format!("ended with {code}"),
-        Some(Ending::Signal(signal)) => match Signal::from_number(signal) {
-            Some(known) => format!("was ended by SIG{known}"),
-            None => format!("was ended by signal {signal}"),
-        },
         None => "ended, how is hidden".to_owned(),
+        known => in_words(known),
     }
 }

@@ -27,7 +27,7 @@ Examples:
 
 Exit status:
   0  shown; under --max: there are not more; or all zombies have been reaped
-  1  under --max: there are more; none has been reaped
+  1  under --max: there are more; none has been reaped, or there was none
   3  there is no such process
   5  the parent belongs to another user
   6  --inject is refused, with the reason

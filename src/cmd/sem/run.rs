@@ -7,7 +7,7 @@ use clap::Args;
 use super::{Semaphores, open_or_create};
 use crate::cmd::complete;
 use crate::cmd::context::Context;
-use crate::cmd::options::{Conflict, NewMode, Waiting};
+use crate::cmd::options::{Conflict, NewMode, TRY_FOR_A_CODE, Waiting};
 use crate::exit::Exit;
 use crate::object::sem::MAX_VALUE;
 use crate::process::blocked::Blocked;
@@ -39,6 +39,7 @@ See also: sem_overview(7), ipc-sem-acquire(1), ipc-lock-run(1)";
 /// both; SIGPIPE is the command's own affair.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
+#[command(mut_arg("try_once", |option| option.help(TRY_FOR_A_CODE)))]
 pub(crate) struct Run {
     /// Name of the semaphore
     #[arg(value_name = "NAME", add = complete::names::<Semaphores>())]

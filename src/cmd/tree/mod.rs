@@ -8,9 +8,10 @@ use super::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::exit::Exit;
+use crate::facts::text_and_bytes;
 use crate::output::branches::{Dot, branches};
-use crate::process::identity::{Process, Row, Table, command_of, user_of};
-use crate::process::signal::Signal;
+use crate::process::ending::in_words;
+use crate::process::identity::{Process, Row, Table, command_line, user_of};
 use crate::survey::holdings::{Holding, Holdings};
 use crate::sys::wait::Ending;
 
@@ -63,7 +64,7 @@ struct Shown {
     row: Row,
     parent: Option<usize>,
     depth: usize,
-    command: String,
+    command: Vec<u8>,
     ending: Option<Ending>,
     holdings: Vec<Holding>,
     /// Whether what it has open can be seen.
@@ -130,9 +131,9 @@ fn collect(table: &Table, top: &Row, holdings: Option<&Holdings>) -> Vec<Shown> 
 impl Shown {
     fn of(row: &Row, parent: Option<usize>, depth: usize, holdings: Option<&Holdings>) -> Shown {
         let is_zombie = row.is_zombie();
-        let name = || String::from_utf8_lossy(&row.comm).into_owned();
+        let name = || row.comm.clone();
         let command = match holdings {
-            Some(_) if !is_zombie => command_of(row.pid).unwrap_or_else(name),
+            Some(_) if !is_zombie => command_line(row.pid).unwrap_or_else(name),
             _ => name(),
         };
         let (holdings, is_visible) = match holdings {
@@ -157,14 +158,9 @@ impl Shown {
 
     fn line(&self) -> String {
         let mut line = format!("{} {} ", self.row.pid, self.row.state.word());
-        line.push_str(&cut(escaped(self.command.as_bytes())));
-        match self.ending {
-            Some(Ending::Code(code)) => line.push_str(&format!(" (ended with {code})")),
-            Some(Ending::Signal(signal)) => {
-                let name = Signal::from_number(signal).map(Signal::name);
-                line.push_str(&format!(" (ended by SIG{})", name.unwrap_or_default()));
-            }
-            None => {}
+        line.push_str(&cut(escaped(&self.command)));
+        if self.ending.is_some() {
+            line.push_str(&format!(" ({})", in_words(self.ending)));
         }
         if self.row.threads > 1 {
             line.push_str(&format!(" {{{} threads}}", self.row.threads));
@@ -207,14 +203,19 @@ fn print_json(context: &mut Context, top: i32, shown: &[Shown]) -> Result<()> {
     let processes: Vec<Value> = shown
         .iter()
         .map(|one| {
-            json!({
+            let (command, bytes) = text_and_bytes(&one.command);
+            let mut process = json!({
                 "pid": one.row.pid, "ppid": one.row.ppid, "depth": one.depth,
-                "state": one.row.state.word(), "command": one.command,
+                "state": one.row.state.word(), "command": command,
                 "threads": one.row.threads, "start": one.row.start.as_secs_f64(),
                 "exit_code": one.ending.and_then(Ending::code),
                 "signal": one.ending.and_then(Ending::signal),
                 "objects": one.is_visible.then_some(&one.holdings),
-            })
+            });
+            if let Some(bytes) = bytes {
+                process["command_bytes"] = json!(bytes);
+            }
+            process
         })
         .collect();
     context

@@ -11,7 +11,7 @@ use super::leaf::{self, Parsed};
 use super::options::Waiting;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
-use crate::process::signal::Signal;
+use crate::process::ending::in_words;
 use crate::survey::conditions::{Conditions, Happened};
 use crate::sys::wait::Ending;
 
@@ -35,12 +35,14 @@ Exit status:
   For everything else:
   0    as many have come about as were to
   1    under --try: not as many
-  2    the value to compare with does not fit the type
   3    there is no such process or object
   7    not an object of this kind, or removed while waiting
   124  the time is over
+  125  the command line makes no sense, or a value to compare with does not fit the type
 
 See also: ipc-proc-join(1), ipc-event-wait(1), ipc-mq-wait(1), ipc-value-wait(1), ipc-kill(1), pidfd_open(2)";
+
+const TRY: &str = "Do not wait: exit 1 when it would have to, or 124 for one process";
 
 /// Wait for processes and objects of all kinds at once
 ///
@@ -57,6 +59,7 @@ See also: ipc-proc-join(1), ipc-event-wait(1), ipc-mq-wait(1), ipc-value-wait(1)
 /// every second.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
+#[command(mut_arg("try_once", |option| option.help(TRY)))]
 pub(crate) struct Wait {
     /// What to wait for: PID, pid:N, pid:N:START, proc:, event:, mq:, sem:, lock:NAME, value:NAME>=5
     #[arg(value_name = "TARGET", required = true, add = target::completer())]
@@ -77,7 +80,7 @@ pub(crate) struct Wait {
     #[command(flatten)]
     waiting: Waiting,
 
-    /// Take a process that is not there for one that has ended
+    /// Take a process that is not there for one that has ended, a name of proc: too
     #[arg(long)]
     exited_ok: bool,
 }
@@ -85,24 +88,6 @@ pub(crate) struct Wait {
 /// Parses the words behind `wait`, whose first stands for the program.
 pub(crate) fn leaf<V>(wrap: fn(Wait) -> V, words: &[OsString]) -> Option<Parsed<V>> {
     Some(leaf::parse(wrap, words))
-}
-
-/// Whether a line that could not be parsed was meant for one process.
-pub(crate) fn names_one_process(words: &[OsString]) -> bool {
-    let takes_value = |word: &OsString| {
-        let taking = ["-t", "--timeout", "--count", "--scope", "--color"];
-        taking.iter().any(|option| word == option)
-    };
-    let mut targets = Vec::new();
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        if takes_value(word) {
-            words.next();
-        } else if !word.as_encoded_bytes().starts_with(b"-") {
-            targets.push(word);
-        }
-    }
-    matches!(&targets[..], [one] if target::is_process(one))
 }
 
 impl Wait {
@@ -168,9 +153,8 @@ impl Wait {
     /// The code of the one process.
     fn exit_of(&self, ending: Option<Ending>) -> anyhow::Result<Exit> {
         match ending {
-            Some(Ending::Code(code)) => Ok(Exit::Command(code as u8)),
-            // As a number: this process was not ended by it.
-            Some(Ending::Signal(signal)) => Ok(Exit::Command(Exit::Signal(signal).code())),
+            // A signal too as a number: this process was not ended by it.
+            Some(ending) => Ok(Exit::Command(Exit::from(ending).code())),
             None if self.exited_ok => Ok(Exit::Done),
             None => {
                 let message = "it has ended, and the kernel does not tell how";
@@ -185,12 +169,7 @@ fn tell(context: &mut Context, target: &Target, happened: &Happened) -> Result<(
         return context.out.json(&document(target, happened));
     }
     let text = match happened {
-        Happened::Ended(Some(Ending::Code(code))) => format!("ended with {code}"),
-        Happened::Ended(Some(Ending::Signal(number))) => match Signal::from_number(*number) {
-            Some(signal) => format!("was ended by {signal}"),
-            None => format!("was ended by signal {number}"),
-        },
-        Happened::Ended(None) => "ended, and it is not known how".to_owned(),
+        Happened::Ended(ending) => in_words(*ending),
         Happened::Set => "is set".to_owned(),
         Happened::Messages(count) => format!("has {count} messages"),
         Happened::Units(count) => format!("has {count} units"),

@@ -90,13 +90,21 @@ impl Target {
 
     /// Opens it; a process that is not there may pass for one that has ended.
     pub(super) fn open(&self, exited_ok: bool) -> Result<Condition> {
+        match self.condition() {
+            Err(error) if exited_ok && self.is_process() && error.kind() == ErrorKind::Missing => {
+                Ok(Condition::past())
+            }
+            opened => opened,
+        }
+    }
+
+    fn is_process(&self) -> bool {
+        matches!(self.what, What::Process { .. } | What::Named(_))
+    }
+
+    fn condition(&self) -> Result<Condition> {
         match &self.what {
-            What::Process { pid, start } => match open_process(*pid, *start) {
-                Err(error) if exited_ok && error.kind() == ErrorKind::Missing => {
-                    Ok(Condition::past())
-                }
-                opened => opened.map(Condition::process),
-            },
+            What::Process { pid, start } => open_process(*pid, *start).map(Condition::process),
             What::Named(name) => Condition::named(name),
             What::Event(name) => Condition::event(name),
             What::Queue(name) => Condition::queue(name),

@@ -13,6 +13,7 @@ use nix::unistd::{pipe2, write};
 
 use self::node::World;
 use self::record::{Record, Reports};
+use self::strays::Strays;
 use super::blocked::Blocked;
 use super::identity::Process;
 use super::reaper::{Found, Reaper};
@@ -23,6 +24,7 @@ use crate::sys::wait::Ending;
 mod node;
 mod record;
 mod shape;
+mod strays;
 
 pub use shape::{MOST_DEPTH, MOST_NODES, Node, Shape};
 
@@ -54,6 +56,7 @@ pub struct Grown<'a> {
     nodes: Vec<State>,
     zombies: Vec<i32>,
     orphans: Vec<i32>,
+    strays: Strays,
     failure: Option<Errno>,
     is_over: bool,
 }
@@ -63,8 +66,20 @@ pub struct Grown<'a> {
 pub struct State {
     /// Its process, 0 before that is known.
     pub pid: i32,
-    /// How its command ended, or else itself; nothing while it runs.
-    pub exit: Option<Exit>,
+    command: Option<Exit>,
+    /// How its own process ended; nothing before it was reaped.
+    own_end: Option<Ending>,
+}
+
+impl State {
+    /// How its command ended, or else itself; nothing while it runs. A command
+    /// that ended well does not hide that the node was killed.
+    pub fn exit(&self) -> Option<Exit> {
+        let own = self.own_end.map(Exit::from);
+        self.command
+            .filter(|exit| exit.code() != 0 || own.is_none())
+            .or(own)
+    }
 }
 
 impl Plan<'_> {
@@ -79,6 +94,7 @@ impl Plan<'_> {
         let world = World {
             shape: self.shape,
             command: self.command,
+            maker: std::process::id(),
             hold: self.hold,
             zombies: self.zombies,
             mask: blocked.former(),
@@ -94,6 +110,7 @@ impl Plan<'_> {
             nodes: vec![State::default(); self.shape.nodes().len()],
             zombies: Vec::new(),
             orphans: Vec::new(),
+            strays: Strays::default(),
             failure: None,
             is_over: false,
         };
@@ -162,11 +179,16 @@ impl Grown<'_> {
     /// Waits for the next thing that happens, and takes it down.
     fn step(&mut self) -> Result<()> {
         self.blocked.check()?;
-        let mut watched = [
-            PollFd::new(self.world.reports.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.reaper.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.bell.as_fd(), PollFlags::POLLIN),
+        let own = [
+            self.world.reports.as_fd(),
+            self.reaper.as_fd(),
+            self.bell.as_fd(),
         ];
+        let mut watched: Vec<PollFd<'_>> = own
+            .into_iter()
+            .chain(self.strays.descriptors())
+            .map(|one| PollFd::new(one, PollFlags::POLLIN))
+            .collect();
         match poll(&mut watched, PollTimeout::NONE) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(Error::os(errno)),
@@ -174,8 +196,14 @@ impl Grown<'_> {
         self.read_reports()?;
         loop {
             match self.reaper.next()? {
-                Found::Reaped(pid, ending) => self.reaped(pid, ending),
-                Found::Running => return Ok(()),
+                Found::Reaped(pid, ending) => {
+                    self.strays.forget(pid);
+                    self.reaped(pid, ending);
+                }
+                Found::Running => {
+                    self.follow_strays();
+                    return Ok(());
+                }
                 Found::Nobody => break,
             }
         }
@@ -183,6 +211,20 @@ impl Grown<'_> {
         self.read_reports()?;
         self.is_over = true;
         Ok(())
+    }
+
+    /// What a command left goes with its node when that is killed; of a node
+    /// that ends in order it may go on.
+    fn follow_strays(&mut self) {
+        if self.world.command.is_empty() {
+            return;
+        }
+        let (nodes, orphans) = (&self.nodes, &self.orphans);
+        let is_ours = |pid: i32| {
+            let is_node = |node: &State| node.pid == pid && node.own_end.is_none();
+            orphans.contains(&pid) || nodes.iter().any(is_node)
+        };
+        self.strays.follow(nodes, is_ours);
     }
 
     fn read_reports(&mut self) -> Result<()> {
@@ -202,7 +244,7 @@ impl Grown<'_> {
                 Some(Record::Failed { errno }) => self.failure = Some(Errno::from_raw(errno)),
                 Some(Record::Command { node, exit }) => {
                     if let Some(known) = self.nodes.get_mut(node) {
-                        known.exit = Some(exit);
+                        known.command = Some(exit);
                     }
                 }
                 Some(Record::Reaped { pid, ending }) => self.reaped(pid, ending),
@@ -212,14 +254,9 @@ impl Grown<'_> {
     }
 
     fn reaped(&mut self, pid: i32, ending: Ending) {
-        let exit = match ending {
-            Ending::Code(code) => Exit::Command(code as u8),
-            Ending::Signal(signal) => Exit::Signal(signal),
-        };
-        // What the command said itself is more than what its node made of it.
         for node in &mut self.nodes {
-            if node.pid == pid && node.exit.is_none() {
-                node.exit = Some(exit);
+            if node.pid == pid && node.own_end.is_none() {
+                node.own_end = Some(ending);
             }
         }
     }

@@ -15,6 +15,7 @@ use nix::unistd::{Pid, getppid, read};
 
 use super::record::{Record, Reports};
 use super::shape::Shape;
+use super::strays::{INDEX, MAKER};
 use crate::deadline::monotonic_now;
 use crate::error::Result;
 use crate::exit::Exit;
@@ -29,6 +30,8 @@ use crate::sys::wait::{Which, reap_waiting, wait_leaving};
 pub(super) struct World<'a> {
     pub(super) shape: &'a Shape,
     pub(super) command: &'a [OsString],
+    /// The process that made the tree.
+    pub(super) maker: u32,
     pub(super) hold: Duration,
     pub(super) zombies: u32,
     /// The mask that this invocation was started with.
@@ -127,7 +130,8 @@ impl World<'_> {
             .env("IPC_TREE_PATH", self.shape.path(node))
             .env("IPC_TREE_NAME", &nodes[node].name)
             .env("IPC_TREE_DEPTH", nodes[node].depth.to_string())
-            .env("IPC_TREE_INDEX", node.to_string())
+            .env(INDEX, node.to_string())
+            .env(MAKER, self.maker.to_string())
             .env("IPC_TREE_NODES", nodes.len().to_string())
             .dying_with_us();
         let blocked = Blocked::new()?;

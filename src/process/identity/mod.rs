@@ -21,6 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::process::signal::Signal;
 use crate::sys::pidfd;
 
+mod command;
 mod condition;
 mod descriptors;
 mod dispositions;
@@ -30,6 +31,7 @@ mod lineage;
 mod stat;
 mod table;
 
+pub use command::command_line;
 pub use condition::{Call, Confinement, calls_of_threads, cgroup_of, target_of, wait_function};
 pub use descriptors::{Descriptor, has_open, open_files, transferred};
 pub use dispositions::Dispositions;

@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use super::Restart;
 use super::account::{Account, State};
-use super::record::{Record, wall_clock};
+use super::record::Record;
 use crate::error::{ErrorKind, Result};
-use crate::facts::{Described, Facts, Label};
+use crate::facts::{Described, Facts, Label, wall_clock};
 use crate::name::Name;
 
 /// What a listing or `status` shows of a named process.
@@ -42,10 +42,19 @@ pub struct ProcessInfo {
     pub age: Option<f64>,
     /// The command and its arguments.
     pub command: Option<Vec<String>>,
+    /// Its words as bytes, when one of them is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command_bytes: Option<Vec<Vec<u8>>>,
     /// The folder in which it was started.
     pub folder: Option<String>,
+    /// Its bytes, when they are not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder_bytes: Option<Vec<u8>>,
     /// Where its output goes.
     pub log: Option<String>,
+    /// Its bytes, when they are not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_bytes: Option<Vec<u8>>,
     /// The process with which it ends.
     pub die_with: Option<i32>,
     /// Whether it is run again when it fails.
@@ -92,8 +101,11 @@ impl ProcessInfo {
             ended: None,
             age: None,
             command: None,
+            command_bytes: None,
             folder: None,
+            folder_bytes: None,
             log: None,
+            log_bytes: None,
             die_with: None,
             restart: None,
             max_restarts: None,
@@ -131,8 +143,11 @@ impl ProcessInfo {
             ended: account.ended.map(|ended| ended.at),
             age: Some((wall_clock() - since).max(0.0)),
             command: Some(account.started.command),
+            command_bytes: account.started.command_bytes,
             folder: Some(account.started.folder),
+            folder_bytes: account.started.folder_bytes,
             log: Some(account.started.log),
+            log_bytes: account.started.log_bytes,
             die_with: account.started.die_with,
             restart: Some(account.started.restart),
             max_restarts: account.started.max_restarts,

@@ -19,13 +19,14 @@ use nix::unistd::{pipe2, read, write};
 use serde::{Deserialize, Serialize};
 
 use self::birth::Report;
-use self::record::{Identity, Line, Record, Started, wall_clock};
+use self::record::{Identity, Line, Record, Started};
 use self::supervisor::World;
 use super::blocked::Blocked;
 use super::identity::{Process, pid_namespace};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::exit::Exit;
+use crate::facts::{text_and_bytes, wall_clock};
 use crate::name::Name;
 use crate::sys::fork;
 use crate::sys::wait::{Which, reap_waiting};
@@ -42,7 +43,7 @@ mod supervisor;
 pub use account::State;
 pub use info::ProcessInfo;
 pub use log::{Following, Log};
-pub use named::{Named, running};
+pub use named::{Named, running, take_back};
 pub use observer::{Observer, Seen};
 pub use record::names;
 
@@ -151,8 +152,9 @@ impl Plan<'_> {
     /// Writes the first line and gives the record its name.
     fn publish(&self, record: &Record, supervisor: i32, log: &std::path::Path) -> Result<()> {
         let supervisor = Process::open(supervisor)?;
-        let log = log.as_os_str().as_bytes();
+        let (log, log_bytes) = text_and_bytes(log.as_os_str().as_bytes());
         let folder = std::env::current_dir().unwrap_or_default();
+        let (folder, folder_bytes) = text_and_bytes(folder.as_os_str().as_bytes());
         let started = Started {
             at: wall_clock(),
             supervisor: Identity::of(&supervisor),
@@ -160,11 +162,13 @@ impl Plan<'_> {
             command: self
                 .command
                 .iter()
-                .map(|word| shown(word.as_bytes()))
+                .map(|word| text_and_bytes(word.as_bytes()).0)
                 .collect(),
-            folder: shown(folder.as_os_str().as_bytes()),
-            log: shown(log),
-            log_bytes: std::str::from_utf8(log).is_err().then(|| log.to_vec()),
+            command_bytes: self.words_if_not_text(),
+            folder,
+            folder_bytes: folder_bytes.map(<[u8]>::to_vec),
+            log,
+            log_bytes: log_bytes.map(<[u8]>::to_vec),
             owns_log: self.log.is_none(),
             die_with: self.die_with.as_ref().map(Process::pid),
             restart: self.restart,
@@ -175,11 +179,13 @@ impl Plan<'_> {
         record.append(&[Line::Started(started)])?;
         record.publish().map_err(|error| error.about(self.name))
     }
-}
 
-/// Text as it is; bytes that are none are shown escaped.
-fn shown(bytes: &[u8]) -> String {
-    std::str::from_utf8(bytes).map_or_else(|_| escaped(bytes), str::to_owned)
+    /// All words of the command, when one of them is not UTF-8.
+    fn words_if_not_text(&self) -> Option<Vec<Vec<u8>>> {
+        let is_text = self.command.iter().all(|word| word.to_str().is_some());
+        let words = self.command.iter().map(|word| word.as_bytes().to_vec());
+        (!is_text).then(|| words.collect())
+    }
 }
 
 /// Gives the word to start, and waits for what comes of it.

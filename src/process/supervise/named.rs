@@ -8,10 +8,11 @@ use std::os::fd::AsFd;
 
 use super::account::{Account, State};
 use super::observer::{Observer, Seen};
-use super::record::{Line, Record, Stop, log_path, wall_clock};
+use super::record::{Line, Record, Stop, log_path};
 use super::supervisor::LOOK;
 use crate::deadline::monotonic_now;
 use crate::error::{Error, ErrorKind, Result};
+use crate::facts::wall_clock;
 use crate::name::Name;
 use crate::process::identity::Process;
 use crate::process::signal::Signal;
@@ -178,6 +179,21 @@ pub fn running(name: &Name) -> Result<Process> {
         let message = format!("does not run: it is {}", state.word());
         Error::new(ErrorKind::Missing, message).about(name)
     })
+}
+
+/// Kills what has just been started under a name, with whatever that started,
+/// and takes the name away; leaves alone what another supervisor looks after.
+///
+/// # Errors
+/// As [`Named::remove`].
+pub fn take_back(name: &Name, supervisor: i32) -> Result<()> {
+    let named = Named::open(name)?;
+    let (account, _) = named.look()?;
+    if account.started.supervisor.pid != supervisor {
+        return Ok(());
+    }
+    named.stop(Signal::KILL, Some(Duration::ZERO))?;
+    named.unlink()
 }
 
 /// Ends a process that nobody looks after.

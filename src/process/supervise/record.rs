@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, FcntlArg, Flock, FlockArg, OFlag, fallocate, fcntl};
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::Restart;
 use crate::backing::{self, Access};
 use crate::error::{Error, ErrorKind, Result};
+use crate::facts::wall_clock;
 use crate::name::Name;
 use crate::process::identity::{Process, ticks_of};
 use crate::runtime;
@@ -68,7 +69,11 @@ pub(super) struct Started {
     /// The pid namespace in which the numbers mean something.
     pub(super) namespace: u64,
     pub(super) command: Vec<String>,
+    /// The same where a word is not UTF-8.
+    pub(super) command_bytes: Option<Vec<Vec<u8>>>,
     pub(super) folder: String,
+    /// The same where it is not UTF-8.
+    pub(super) folder_bytes: Option<Vec<u8>>,
     pub(super) log: String,
     /// The same where it is not UTF-8.
     pub(super) log_bytes: Option<Vec<u8>>,
@@ -128,12 +133,6 @@ pub(super) enum Line {
     Stop(Stop),
     Ended(Ended),
     Gone { at: f64 },
-}
-
-/// Seconds since 1970.
-pub(super) fn wall_clock() -> f64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0.0, |since| since.as_secs_f64())
 }
 
 /// The file of one named process, open.

@@ -11,11 +11,12 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::{SigSet, Signal as Known};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use super::record::{Ended, Identity, Line, Record, Stop, wall_clock};
+use super::record::{Ended, Identity, Line, Record, Stop};
 use super::{Plan, Restart};
 use crate::deadline::monotonic_now;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::facts::wall_clock;
 use crate::process::identity::Process;
 use crate::process::reaper::{Found, Reaper, children};
 use crate::process::signal::Signal;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::unistd::geteuid;
 
-use super::identity::{Row, Table, command_of, since_boot, user_of};
+use super::identity::{Row, Table, command_line, since_boot, user_of};
 use crate::error::Result;
 use crate::sys::wait::Ending;
 
@@ -26,7 +26,7 @@ pub struct Zombie {
     /// Its number.
     pub pid: i32,
     /// Its short name; its command line went with its memory.
-    pub name: String,
+    pub name: Vec<u8>,
     /// When it started, since boot.
     pub start: Duration,
     /// How long ago it started: it has been a zombie for less. The kernel does
@@ -42,7 +42,7 @@ pub struct Parent {
     /// Its number.
     pub pid: i32,
     /// Its command line.
-    pub command: String,
+    pub command: Vec<u8>,
     /// What it is at.
     pub situation: Situation,
     /// Its zombies, by number.
@@ -73,12 +73,12 @@ pub fn find(only: &[i32]) -> Result<Vec<Parent>> {
     }
     let parents = by_parent.into_iter().map(|(pid, zombies)| {
         let row = table.get(pid);
-        let name = || row.map(|row| String::from_utf8_lossy(&row.comm).into_owned());
+        let name = || row.map(|row| row.comm.clone());
         Parent {
             pid,
-            command: command_of(pid)
+            command: command_line(pid)
                 .or_else(name)
-                .unwrap_or_else(|| "?".to_owned()),
+                .unwrap_or_else(|| b"?".to_vec()),
             situation: Situation::of(pid, row, &zombies),
             zombies,
         }
@@ -94,7 +94,7 @@ impl Zombie {
             || row.exit_code != 0 || this.is_root() || user_of(row.pid) == Some(this.as_raw());
         Zombie {
             pid: row.pid,
-            name: String::from_utf8_lossy(&row.comm).into_owned(),
+            name: row.comm.clone(),
             start: row.start,
             age: now.saturating_sub(row.start),
             ending: is_told().then(|| Ending::of_status(row.exit_code)),

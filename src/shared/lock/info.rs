@@ -1,12 +1,12 @@
 //! What can be seen of a lock without taking part.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::{GATE, Geometry, Lock};
 use crate::error::{ErrorKind, Result};
-use crate::facts::{Described, Facts, Label};
+use crate::facts::{Described, Facts, Label, wall_clock};
 use crate::name::Name;
 use crate::process::identity::{command_of, since_boot};
 use crate::shared::judge::Verdict;
@@ -89,7 +89,7 @@ impl Lock {
             mode,
             run: side.is_some_and(Side::is_run),
             token: word.stamp().0,
-            since: wall_clock(word.stamp().since_boot()),
+            since: time_of_day(word.stamp().since_boot()),
             depth: side.map_or(1, |side| side.depth().max(1)),
             foreign: !known,
         })
@@ -162,11 +162,8 @@ impl Described for LockInfo {
 }
 
 /// The time of day of a moment since boot.
-fn wall_clock(moment: Duration) -> f64 {
+fn time_of_day(moment: Duration) -> f64 {
     let ago = since_boot().saturating_sub(moment);
-    let today = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
     // To the second: the two clocks are read one after the other.
-    today.saturating_sub(ago).as_secs_f64().round()
+    (wall_clock() - ago.as_secs_f64()).max(0.0).round()
 }
