@@ -122,8 +122,9 @@ impl Output {
         let Some(fields) = object.as_object() else {
             return Ok(());
         };
-        // The bytes of a name that is not UTF-8 are what its line shows.
-        for key in fields.keys().filter(|key| *key != "name_bytes") {
+        // The bytes of a name or path that is not UTF-8 are what its line shows.
+        let is_shown = |key: &&String| !["name_bytes", "path_bytes"].contains(&key.as_str());
+        for key in fields.keys().filter(is_shown) {
             let usual = columns.iter().chain(&EXTRA);
             let usual = usual.clone().find(|column| column.key == key);
             let show = usual.map_or(Show::Text, |column| column.show);
@@ -157,8 +158,10 @@ impl Looks {
     /// One value, escaped: none can pass for two lines, or for another one.
     /// JSON has the very bytes.
     fn value(&self, object: &Value, key: &str, show: Show) -> Vec<u8> {
-        let raw = match object.get("name_bytes") {
-            Some(bytes) if key == "name" => with_slash(bytes),
+        let bytes = |of: &str| object.get(of).filter(|bytes| !bytes.is_null());
+        let raw = match (key, bytes("name_bytes"), bytes("path_bytes")) {
+            ("name", Some(bytes), _) => with_slash(bytes),
+            ("path", _, Some(bytes)) => plain(bytes),
             _ => {
                 let value = object.get(key).unwrap_or(&Value::Null);
                 match payload::bytes_of(value) {
@@ -173,13 +176,18 @@ impl Looks {
 
 /// A name of a listing that has it as bytes, without its slash; a path as it is.
 fn with_slash(bytes: &Value) -> Vec<u8> {
-    let bytes = bytes.as_array().into_iter().flatten();
-    let bytes = bytes.filter_map(|byte| u8::try_from(byte.as_u64()?).ok());
-    let bytes: Vec<u8> = bytes.collect();
+    let bytes = plain(bytes);
     if bytes.contains(&b'/') {
         return bytes;
     }
     [b"/", bytes.as_slice()].concat()
+}
+
+/// Bytes as JSON has them.
+fn plain(bytes: &Value) -> Vec<u8> {
+    let bytes = bytes.as_array().into_iter().flatten();
+    let bytes = bytes.filter_map(|byte| u8::try_from(byte.as_u64()?).ok());
+    bytes.collect()
 }
 
 /// All columns of a kind: the usual ones, and those that are shown when asked for.

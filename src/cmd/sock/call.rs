@@ -32,7 +32,7 @@ Exit status:
   1    under --try: there is no answer at once
   3    nobody listens there, and --wait was not given
   4    the socket there is of another type
-  5    the server belongs to a user that is not allowed
+  5    the server belongs to a user that is not allowed, or turns this one away
   7    what is there is not a socket; or the server went without an answer
   124  the time is over
 

@@ -27,7 +27,7 @@ Exit status:
   1    under --try: the server is there and has no room for one more
   3    nobody listens there, and --wait was not given
   4    the socket there is of another type
-  5    the server belongs to a user that is not allowed
+  5    the server belongs to a user that is not allowed, or turns this one away
   7    what is there is not a socket; or the other side went before it read
        everything
   124  the time is over

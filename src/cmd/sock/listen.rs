@@ -43,7 +43,8 @@ See also: unix(7), ipc-sock-connect(1), ipc-sock-serve(1), ipc-sock-recv(1)";
 ///
 /// The name is free again as soon as somebody has connected. A socket file whose
 /// server is dead is replaced, a live one never, and nothing else ever. Others than
-/// you and root are turned away, unless --allow-uid lets them in.
+/// you and root are turned away, unless --allow-uid lets them in: they see the
+/// connection close, and an ipc on their side ends with exit code 5.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Listen {

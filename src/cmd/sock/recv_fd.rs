@@ -13,7 +13,7 @@ use crate::cmd::context::Context;
 use crate::cmd::options::{Conflict, NewMode, Waiting};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
-use crate::object::socket::handing::{Handed, confirm, take_over};
+use crate::object::socket::handing::{Delivery, take_over};
 use crate::object::socket::{Address, Allowed, Listener, Type};
 use crate::process::blocked::Blocked;
 use crate::wait::Wait;
@@ -45,6 +45,10 @@ See also: unix(7), sd_listen_fds(3), ipc-sock-send-fd(1), ipc-sock-fetch(1)";
 /// a line each with label, type and target, and closes them. When there is no room
 /// for all of them, all are closed again, so that none is left over, and the sender is
 /// told. Others than you and root are turned away, unless --allow-uid lets them in.
+///
+/// The command is looked for before anybody is let in. The sender hears of success only
+/// when all are where they belong, or the list is printed; when the command cannot be
+/// started after all, it hears of that too.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct RecvFd {
@@ -78,8 +82,8 @@ impl RecvFd {
         let address = super::address(context, &self.name)?;
         let allowed = self.guard.of_server()?;
         let command = self.usage.command()?;
-        if command.is_none() {
-            context.out.stdout().check()?;
+        if let Some(ending) = self.usage.prepare(context, command.as_deref(), None)? {
+            return Ok(ending);
         }
         let mut wait = context.wait(deadline, format!("a sender to {address}"));
         // Its file must not outlive it: signals come in while it sleeps, and end that.
@@ -87,15 +91,16 @@ impl RecvFd {
         wait = wait.letting_in(blocked.former());
         wait.stop_on_signals()?;
         let taken = self.take(context, &address, &allowed, &mut wait);
-        let handed = match taken.map_err(|error| error.or_about(&address)) {
+        let delivery = match taken.map_err(|error| error.or_about(&address)) {
             Err(error) if self.is_run_like() => return self.conflict.or_fail(context, error),
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Exit::No),
             result => result?,
         };
         wait.interrupted()?;
         drop((wait, blocked));
+        let mut wait = Wait::until(deadline);
         self.usage
-            .apply(context, &address, command.as_deref(), handed)
+            .apply(context, &address, command.as_deref(), delivery, &mut wait)
     }
 
     fn take(
@@ -104,19 +109,11 @@ impl RecvFd {
         address: &Address,
         allowed: &Allowed,
         wait: &mut Wait,
-    ) -> Result<Vec<Handed>> {
+    ) -> Result<Delivery> {
         let listener = Listener::bind(address, Type::Stream, self.mode.mode)?;
         let mut refused = |error: Error| talk::refusal(context, error);
         let connection = listener.accept(wait, allowed, &mut refused)?;
         drop(listener);
-        let outcome = take_over(&connection, wait);
-        confirm(&connection, &outcome, wait);
-        match outcome {
-            Ok(handed) if handed.is_empty() => Err(Error::new(
-                ErrorKind::Broken,
-                "the sender sent no descriptor",
-            )),
-            outcome => outcome,
-        }
+        take_over(connection, wait)
     }
 }

@@ -12,8 +12,8 @@ use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::escape::escaped_text;
 use crate::facts::Label;
-use crate::object::socket::Connection;
 use crate::object::socket::relay::{Framing, Relay, Render};
+use crate::object::socket::{Connection, Incoming};
 use crate::output::payload::{Payload, json_line};
 use crate::output::stdout_descriptor;
 use crate::sys::startup;
@@ -106,6 +106,21 @@ pub(super) fn send_whole(connection: &Connection, bytes: &[u8], wait: &mut Wait)
             Some(count) => sent += count,
             None => {
                 connection.wait_for(PollFlags::POLLOUT, wait)?;
+            }
+        }
+    }
+}
+
+/// Waits until the other side has closed, having read everything; what it says
+/// meanwhile is dropped.
+pub(super) fn until_closed(connection: &mut Connection, wait: &mut Wait) -> Result<()> {
+    let mut dropped = Vec::new();
+    loop {
+        match connection.try_receive(&mut dropped)? {
+            Incoming::End => return Ok(()),
+            Incoming::Bytes => dropped.clear(),
+            Incoming::Nothing => {
+                connection.wait_for(PollFlags::POLLIN, wait)?;
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice};
-use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll, ppoll};
 use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::{read, write};
 
@@ -14,6 +14,7 @@ use crate::buffer::Buffer;
 use crate::deadline::{Deadline, monotonic_now};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::alarm::Alarm;
+use crate::sys::pipe;
 use crate::wait::{RECHECK, Wait};
 
 /// Bytes that are read at a time.
@@ -32,6 +33,13 @@ impl Source {
         let is_fifo = |mode: u32| SFlag::from_bits_truncate(mode) & SFlag::S_IFMT == SFlag::S_IFIFO;
         let is_pipe = fstat(&input).is_ok_and(|found| is_fifo(found.st_mode));
         Source { input, is_pipe }
+    }
+
+    /// Whether a pipe gives no more: it is empty and its last writer is gone.
+    fn has_ended(&self) -> bool {
+        let mut watched = [PollFd::new(self.input.as_fd(), PollFlags::POLLIN)];
+        let _ = poll(&mut watched, PollTimeout::ZERO);
+        watched[0].revents() == Some(PollFlags::POLLHUP)
     }
 }
 
@@ -86,7 +94,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes all that a source gives until its end.
+    /// Writes all that a source gives until its end. A reader that leaves
+    /// matters when there is more to write, or when it left something unread.
     ///
     /// What comes out of another pipe is moved without a copy. What lies in a
     /// file is copied: pages that are handed over would be those of the file,
@@ -101,7 +110,7 @@ impl Writer {
         let mut chunk = Buffer::new(CHUNK);
         loop {
             match self.read_some(source, &mut chunk, wait)? {
-                0 => return Ok(()),
+                0 => return self.require_read(),
                 length => self.send(&chunk[..length], wait)?,
             }
         }
@@ -112,14 +121,18 @@ impl Writer {
         let most = usize::try_from(BULK).unwrap_or(CHUNK);
         loop {
             match splice(&source.input, None, &self.end, None, most, flags) {
-                Ok(0) => return Ok(()),
+                Ok(0) => return self.require_read(),
                 Ok(count) => self.sent += count as u64,
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => {
                     // One of both is not ready, and the call does not say which.
                     self.wait_for_input(source, wait)?;
-                    self.wait_for_room(wait)?;
+                    if !source.has_ended() {
+                        self.wait_for_room(wait)?;
+                    }
                 }
+                // It looks at the reader first, who may have taken everything.
+                Err(Errno::EPIPE) if source.has_ended() => return self.require_read(),
                 Err(errno) => return Err(self.refused(errno)),
             }
         }
@@ -166,7 +179,24 @@ impl Writer {
             records += 1;
             self.send(&rest, wait)?;
         }
-        Ok(records)
+        self.require_read().map(|()| records)
+    }
+
+    /// At the end of the input: a last reader that is gone has read everything.
+    fn require_read(&self) -> Result<()> {
+        let mut watched = [PollFd::new(self.end.as_fd(), PollFlags::empty())];
+        let _ = poll(&mut watched, PollTimeout::ZERO);
+        if !has_failed(&watched[0]) {
+            return Ok(());
+        }
+        match pipe::waiting(&self.end) {
+            Ok(0) | Err(_) => Ok(()),
+            Ok(left) => {
+                let error = self.refused(Errno::EPIPE);
+                let why = format!("the last reader is gone, and {left} bytes were not read");
+                Err(error.saying(self.so_far(&why)))
+            }
+        }
     }
 
     fn read_some(&self, source: &Source, buffer: &mut [u8], wait: &mut Wait) -> Result<usize> {
@@ -179,12 +209,10 @@ impl Writer {
         }
     }
 
-    /// Sleeps until the source has something; the reader must not leave meanwhile.
+    /// Sleeps until the source has something or has ended. The reader may leave
+    /// meanwhile: one that has taken everything is right to, and another may come.
     fn wait_for_input(&self, source: &Source, wait: &mut Wait) -> Result<()> {
-        let mut watched = [
-            PollFd::new(source.input.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.end.as_fd(), PollFlags::empty()),
-        ];
+        let mut watched = [PollFd::new(source.input.as_fd(), PollFlags::POLLIN)];
         // Not to wait is about the reader: an input comes as it comes.
         let mut patient = Wait::until(Deadline::Never);
         let wait = match wait.deadline() {
@@ -196,7 +224,11 @@ impl Writer {
 
     fn wait_for_room(&self, wait: &mut Wait) -> Result<()> {
         let mut watched = [PollFd::new(self.end.as_fd(), PollFlags::POLLOUT)];
-        self.sleep(&mut watched, wait, "timed out: the reader does not read")
+        self.sleep(&mut watched, wait, "timed out: the reader does not read")?;
+        match has_failed(&watched[0]) {
+            true => Err(self.refused(Errno::EPIPE)),
+            false => Ok(()),
+        }
     }
 
     fn sleep(&self, watched: &mut [PollFd<'_>], wait: &mut Wait, why: &str) -> Result<()> {
@@ -204,9 +236,6 @@ impl Writer {
         loop {
             match ppoll(watched, left.map(Into::into), wait.mask()) {
                 Ok(0) | Err(Errno::EINTR) => {}
-                Ok(_) if watched.last().is_some_and(has_failed) => {
-                    return Err(self.refused(Errno::EPIPE));
-                }
                 Ok(_) => return Ok(()),
                 Err(errno) => return Err(Error::os(errno)),
             }

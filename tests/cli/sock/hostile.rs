@@ -56,6 +56,91 @@ fn a_stranger_is_turned_away_and_told_of_and_the_next_one_is_served() {
 }
 
 #[test]
+fn who_is_turned_away_ends_with_5() {
+    let sb = Sandbox::new();
+    if !has_stranger(&sb) {
+        return;
+    }
+    let big = file(&sb, "big", &super::noise(3_000_000));
+    let big = big.to_str().unwrap();
+    for kind in ["stream", "seqpacket"] {
+        let form = ["--type", kind, "-t", "30s"];
+        let guarded = [
+            &["serve", "@door", "-n", "1"][..],
+            &["listen", "@door", "-q"],
+            &["recv", "@door"],
+        ];
+        let refused = [
+            &["call", "@door", "x"][..],
+            &["call", "@door", "--lines", "x"],
+            &["connect", "@door"],
+            &["send", "@door", "--confirm", "x"],
+            &["send", "@door", "--confirm", "-f", big],
+            &["send", "@door", "--lines", "-f", big],
+        ];
+        for server in guarded {
+            let command = ["--", "cat"].iter().filter(|_| server[0] == "serve");
+            let server = ["sock"].iter().chain(server).chain(&form).chain(command);
+            let server = sb.ipc(server).start();
+            for verb in refused {
+                let more = form.iter().chain(&["--wait", "--allow-uid", "0"]);
+                let words = ["ipc", "sock"].iter().chain(verb).chain(more);
+                sb.program("setpriv", NOBODY.iter().chain(words))
+                    .run()
+                    .code(5)
+                    .stderr_has("the other side turned user 65534 away");
+            }
+            let _ = sb
+                .ipc(["sock", "send", "@door"].iter().chain(&form).chain(&["me"]))
+                .run();
+            server.finish();
+        }
+    }
+    let receiver = sb.ipc(["sock", "recv-fd", "@door", "-t", "30s"]).start();
+    let send = [
+        "ipc", "sock", "send-fd", "@door", "0", "--wait", "-t", "30s",
+    ];
+    let refused = sb.program("setpriv", NOBODY.iter().chain(&send)).run();
+    refused.code(5).stderr_has("turned user 65534 away");
+    sb.sh("ipc sock send-fd @door 0 -t 30s").run().ok();
+    assert_eq!(receiver.finish().0.code(), Some(0));
+}
+
+#[test]
+fn another_program_that_is_turned_away_sees_the_end_and_nothing_else() {
+    let sb = Sandbox::new();
+    if !has_stranger(&sb) || !has("python3") {
+        return;
+    }
+    for (kind, name) in [("stream", "SOCK_STREAM"), ("seqpacket", "SOCK_SEQPACKET")] {
+        let serve = [
+            "sock", "serve", "@door", "--type", kind, "-n", "1", "-t", "30s", "--", "cat",
+        ];
+        let server = sb.ipc(serve).start();
+        until("the server", || {
+            let seen = sb.ipc(["sock", "stat", "@door"]).run();
+            seen.status.success()
+        });
+        let address = sb.full("door");
+        let client = format!(
+            "import os, socket
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+s = socket.socket(socket.AF_UNIX, socket.{name}); s.settimeout(30); s.connect(chr(0) + '{address}')
+print(s.recv(100))"
+        );
+        sb.program("python3", ["-c", &client])
+            .run()
+            .ok()
+            .stdout("b''\n");
+        sb.ipc(["sock", "call", "@door", "--type", kind, "-t", "30s", "me"])
+            .run()
+            .ok()
+            .stdout("me");
+        assert_eq!(server.finish().0.code(), Some(0));
+    }
+}
+
+#[test]
 fn a_stranger_who_is_allowed_comes_in() {
     let sb = Sandbox::new();
     if !has_stranger(&sb) {

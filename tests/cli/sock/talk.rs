@@ -225,6 +225,30 @@ fn a_call_gets_one_answer() {
 }
 
 #[test]
+fn a_sender_that_asks_for_it_knows_whether_everything_was_read() {
+    let sb = Sandbox::new();
+    for kind in ["stream", "seqpacket"] {
+        for (words, command, code) in [
+            (&["x"][..], &["cat"][..], 0),
+            (&["-f", "/etc/passwd"], &["cat"], 0),
+            (&["x"], &["true"], 7),
+        ] {
+            let serve = ["sock", "serve", "s", "-n", "1", "-t", "30s"];
+            let form = ["--type", kind, "--"];
+            let server = sb.ipc(serve.iter().chain(&form).chain(command)).start();
+            let send = ["sock", "send", "s", "--type", kind, "--confirm"];
+            let more = ["--wait", "-t", "30s"];
+            let sent = sb.ipc(send.iter().chain(&more).chain(words)).run();
+            assert_eq!(sent.status.code(), Some(code), "{kind} {command:?} {sent}");
+            assert_eq!(server.finish().0.code(), Some(0));
+        }
+    }
+    sb.ipc(["sock", "send", "s", "--type", "dgram", "--confirm", "x"])
+        .run()
+        .code(2);
+}
+
+#[test]
 fn a_call_of_lines_does_not_wait_for_the_end() {
     let sb = Sandbox::new();
     let script = "while read -r word; do echo \"got $word\"; done; exec sleep 30";

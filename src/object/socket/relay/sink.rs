@@ -142,6 +142,10 @@ impl<'a> Sink<'a> {
 
     /// Passes pages; false when something is stuck.
     fn hand_over(&mut self, connection: &Connection) -> Result<bool> {
+        if !connection.may_read()? {
+            self.stuck = Stuck::Source;
+            return Ok(false);
+        }
         let flags = SpliceFFlags::SPLICE_F_NONBLOCK | SpliceFFlags::SPLICE_F_MOVE;
         let most = PIPE.unsigned_abs() as usize;
         match splice(connection.as_fd(), None, self.output, None, most, flags) {
