@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::object::socket::relay::Framing;
 use crate::object::socket::{Address, Allowed, Type};
+use crate::place::Place;
 
 /// How the bytes of a socket are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -84,8 +85,8 @@ impl Guard {
     pub(super) fn of_client(&self, address: &Address) -> Result<Allowed> {
         match address {
             _ if !self.users.is_empty() => self.listed(),
-            Address::Path(_) => Ok(Allowed::Anybody),
-            Address::Named(_) | Address::Abstract(_) => Ok(Allowed::own()),
+            Address::File(Place::Path(_)) => Ok(Allowed::Anybody),
+            Address::File(Place::Name(_)) | Address::Abstract(_) => Ok(Allowed::own()),
         }
     }
 
