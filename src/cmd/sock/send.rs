@@ -1,18 +1,14 @@
 //! `ipc sock send`.
 
-use std::ffi::OsString;
 use std::os::fd::AsFd;
 
 use clap::Args;
 use serde::Serialize;
 
-use super::Sockets;
-use super::options::{Form, Guard, Patience};
+use super::options::{Client, Form};
 use super::payload::{self, Payload, Source};
 use super::talk::{send_whole, until_closed};
-use crate::cmd::complete;
 use crate::cmd::context::Context;
-use crate::cmd::options::Waiting;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::facts::Label;
@@ -55,9 +51,8 @@ See also: unix(7), ipc-sock-recv(1), ipc-sock-connect(1)";
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Send {
-    /// Name, path or @abstract name of the socket
-    #[arg(value_name = "NAME", add = complete::names::<Sockets>())]
-    name: OsString,
+    #[command(flatten)]
+    client: Client,
 
     #[command(flatten)]
     payload: Payload,
@@ -68,15 +63,6 @@ pub(crate) struct Send {
 
     #[command(flatten)]
     form: Form,
-
-    #[command(flatten)]
-    patience: Patience,
-
-    #[command(flatten)]
-    waiting: Waiting,
-
-    #[command(flatten)]
-    guard: Guard,
 }
 
 #[derive(Serialize)]
@@ -88,9 +74,7 @@ struct Document {
 
 impl Send {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        let deadline = self.waiting.deadline();
-        let address = super::address(context, &self.name)?;
-        let allowed = self.guard.of_client(&address)?;
+        let mut target = self.client.target(context, "a receiver at")?;
         if self.confirm && self.form.kind() == Type::Datagram {
             let error = Error::new(ErrorKind::Usage, "nobody confirms datagrams");
             return Err(error.hint("--type seqpacket has a connection").into());
@@ -99,21 +83,16 @@ impl Send {
         if context.out.is_json() {
             context.out.stdout().check()?;
         }
-        let mut wait = context.wait(deadline, format!("a receiver at {address}"));
-        let until_there = self.patience.until_there();
-        let kind = self.form.kind();
-        let result = Connection::open(&address, kind, &allowed, until_there, &mut wait).and_then(
-            |mut connection| {
-                self.send(&mut connection, &source, &mut wait)?;
-                match self.confirm {
-                    true => until_closed(&mut connection, &mut wait),
-                    false => Ok(()),
-                }
-            },
-        );
+        let result = target.connect(self.form.kind()).and_then(|mut connection| {
+            self.send(&mut connection, &source, &mut target.wait)?;
+            match self.confirm {
+                true => until_closed(&mut connection, &mut target.wait),
+                false => Ok(()),
+            }
+        });
         let is_sent = result.is_ok();
         if context.out.is_json() {
-            let label = address.label(&context.scope);
+            let label = target.address.label(&context.scope);
             let sent = is_sent;
             context.out.json(&Document { label, sent })?;
         }
@@ -121,7 +100,7 @@ impl Send {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Exit::No),
             result => Ok(result
                 .map(|()| Exit::Done)
-                .map_err(|error| error.or_about(&address))?),
+                .map_err(|error| error.or_about(&target.address))?),
         }
     }
 

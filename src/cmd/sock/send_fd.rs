@@ -1,21 +1,16 @@
 //! `ipc sock send-fd`.
 
-use std::ffi::OsString;
-
 use clap::Args;
 use serde::Serialize;
 
-use super::Sockets;
 use super::handed::{Given, borrowed, collected, given};
-use super::options::{Guard, Patience};
-use crate::cmd::complete;
+use super::options::Client;
 use crate::cmd::context::Context;
-use crate::cmd::options::Waiting;
 use crate::error::ErrorKind;
 use crate::exit::Exit;
 use crate::facts::Label;
+use crate::object::socket::Type;
 use crate::object::socket::handing::{confirmed, hand_over};
-use crate::object::socket::{Connection, Type};
 
 const MORE: &str = "\
 Examples:
@@ -51,9 +46,8 @@ See also: unix(7), ipc-sock-recv-fd(1), ipc-sock-store(1)";
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct SendFd {
-    /// Name, path or @abstract name of the socket
-    #[arg(value_name = "NAME", add = complete::names::<Sockets>())]
-    name: OsString,
+    #[command(flatten)]
+    client: Client,
 
     /// Numbers of open descriptors, each with a label if wanted: 3 or 3=log
     #[arg(value_name = "FD[=LABEL]", required = true, value_parser = given())]
@@ -62,15 +56,6 @@ pub(crate) struct SendFd {
     /// Do not wait until the receiver says that it has them
     #[arg(long)]
     no_confirm: bool,
-
-    #[command(flatten)]
-    patience: Patience,
-
-    #[command(flatten)]
-    waiting: Waiting,
-
-    #[command(flatten)]
-    guard: Guard,
 }
 
 #[derive(Serialize)]
@@ -84,28 +69,23 @@ impl SendFd {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
         // First of all: what this process opens must not be taken for the caller's.
         let items = collected(&self.descriptors)?;
-        let deadline = self.waiting.deadline();
-        let address = super::address(context, &self.name)?;
+        let mut target = self.client.target(context, "a receiver at")?;
         if context.out.is_json() {
             context.out.stdout().check()?;
         }
-        let allowed = self.guard.of_client(&address)?;
-        let mut wait = context.wait(deadline, format!("a receiver at {address}"));
-        let until_there = self.patience.until_there();
-        let result = Connection::open(&address, Type::Stream, &allowed, until_there, &mut wait)
-            .and_then(|connection| {
-                hand_over(&connection, &borrowed(&items), &mut wait)?;
-                if self.no_confirm {
-                    return Ok(());
-                }
-                confirmed(&connection, &mut wait)
-            });
+        let result = target.connect(Type::Stream).and_then(|connection| {
+            hand_over(&connection, &borrowed(&items), &mut target.wait)?;
+            if self.no_confirm {
+                return Ok(());
+            }
+            confirmed(&connection, &mut target.wait)
+        });
         match result {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Exit::No),
-            result => result.map_err(|error| error.or_about(&address))?,
+            result => result.map_err(|error| error.or_about(&target.address))?,
         }
         if context.out.is_json() {
-            let label = address.label(&context.scope);
+            let label = target.address.label(&context.scope);
             let sent = items.len();
             context.out.json(&Document { label, sent })?;
         }

@@ -9,7 +9,7 @@ use super::options::Form;
 use super::payload;
 use crate::cmd::context::Context;
 use crate::deadline::Deadline;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::escape::escaped_text;
 use crate::facts::Label;
 use crate::object::socket::relay::{Framing, Relay, Render};
@@ -124,9 +124,4 @@ pub(super) fn until_closed(connection: &mut Connection, wait: &mut Wait) -> Resu
             }
         }
     }
-}
-
-/// Tells of somebody who was turned away.
-pub(super) fn refusal(context: &Context, error: Error) {
-    context.report(&error.into());
 }
