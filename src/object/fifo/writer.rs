@@ -24,15 +24,15 @@ const CHUNK: usize = 256 << 10;
 #[derive(Debug)]
 pub struct Source {
     input: OwnedFd,
-    is_pipe: bool,
+    kind: SFlag,
 }
 
 impl Source {
     /// Reads from a descriptor.
     pub fn new(input: OwnedFd) -> Source {
-        let is_fifo = |mode: u32| SFlag::from_bits_truncate(mode) & SFlag::S_IFMT == SFlag::S_IFIFO;
-        let is_pipe = fstat(&input).is_ok_and(|found| is_fifo(found.st_mode));
-        Source { input, is_pipe }
+        let mode = fstat(&input).map_or(0, |found| found.st_mode);
+        let kind = SFlag::from_bits_truncate(mode) & SFlag::S_IFMT;
+        Source { input, kind }
     }
 
     /// Whether a pipe gives no more: it is empty and its last writer is gone.
@@ -104,7 +104,7 @@ impl Writer {
     /// # Errors
     /// As [`Writer::send`], and when the source cannot be read.
     pub fn send_all(&mut self, source: &Source, wait: &mut Wait) -> Result<()> {
-        if source.is_pipe {
+        if source.kind == SFlag::S_IFIFO {
             return self.splice_all(source, wait);
         }
         let mut chunk = Buffer::new(CHUNK);
@@ -201,7 +201,10 @@ impl Writer {
 
     fn read_some(&self, source: &Source, buffer: &mut [u8], wait: &mut Wait) -> Result<usize> {
         loop {
-            self.wait_for_input(source, wait)?;
+            // A file has what it has.
+            if source.kind != SFlag::S_IFREG {
+                self.wait_for_input(source, wait)?;
+            }
             match read(&source.input, buffer) {
                 Err(Errno::EINTR | Errno::EAGAIN) => {}
                 result => return result.map_err(|errno| Error::os(errno).about("input")),
@@ -232,18 +235,24 @@ impl Writer {
     }
 
     fn sleep(&self, watched: &mut [PollFd<'_>], wait: &mut Wait, why: &str) -> Result<()> {
-        let mut left = Some(Duration::ZERO);
         loop {
+            // What is ready counts, also when there is no time left to wait.
+            let (until, over) = match wait.next(None) {
+                Ok(until) => (until, None),
+                Err(error) => (Some(Duration::ZERO), Some(error)),
+            };
+            let left = until.map(|moment| moment.saturating_sub(monotonic_now()));
             match ppoll(watched, left.map(Into::into), wait.mask()) {
                 Ok(0) | Err(Errno::EINTR) => {}
                 Ok(_) => return Ok(()),
                 Err(errno) => return Err(Error::os(errno)),
             }
-            let until = wait.next(None).map_err(|error| match error.kind() {
-                ErrorKind::TimedOut => error.saying(self.so_far(why)),
-                _ => error,
-            })?;
-            left = until.map(|moment| moment.saturating_sub(monotonic_now()));
+            if let Some(error) = over {
+                return Err(match error.kind() {
+                    ErrorKind::TimedOut => error.saying(self.so_far(why)),
+                    _ => error,
+                });
+            }
         }
     }
 
