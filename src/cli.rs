@@ -1,7 +1,6 @@
 //! The command tree, the one dispatch, and the only printer of errors.
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -260,26 +259,25 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// Runs the program: parses, dispatches, prints what went wrong.
-pub fn main() -> ExitCode {
-    let words: Vec<OsString> = std::env::args_os().collect();
+/// Runs the program: parses, dispatches, prints what went wrong; the exit code.
+pub fn main(words: &[OsString]) -> u8 {
     if startup::has_more_than_its_caller() {
         // Whoever could run it so could run anything so.
         tell("ipc: refuses to be set-user-ID, set-group-ID or to have capabilities of its file");
-        return ExitCode::from(run_like::or_failed(Exit::Denied, &words).code());
+        return run_like::or_failed(Exit::Denied, words).code();
     }
-    if let Some(answered) = completions::answer(&words, command) {
-        return answered;
+    if let Some(answered) = completions::answer(words, command) {
+        return answered.code();
     }
-    let exit = match parse(&words) {
+    let exit = match parse(words) {
         Ok((global, noun)) => run(global, noun),
-        Err(refusal) => run_like::or_failed(explain(&words, refusal), &words),
+        Err(refusal) => run_like::or_failed(explain(words, refusal), words),
     };
     if let Exit::Signal(signal) = exit {
         // The caller sees a real death by signal, not a number that looks like one.
         die_by(signal);
     }
-    ExitCode::from(exit.code())
+    exit.code()
 }
 
 fn run(global: Global, noun: Noun) -> Exit {

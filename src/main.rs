@@ -1,7 +1,4 @@
 //! The `ipc` command. Everything is in the library.
+#![no_main]
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    ipc::cli::main()
-}
+ipc::entry!(ipc::cli::main);

@@ -16,7 +16,7 @@
     reason = "a test may panic and say why"
 )]
 
-#[path = "cli/sandbox.rs"]
+#[path = "cli/sandbox/mod.rs"]
 mod sandbox;
 
 #[path = "conformance/glibc.rs"]

@@ -18,6 +18,7 @@ use crate::place::is_path;
 use crate::process::identity::{Table, command_of, is_own};
 use crate::process::signal::Signal;
 use crate::survey::scan;
+use crate::sys::startup;
 
 /// Completes the names of objects of one kind, with a description of each.
 pub(crate) fn names<K: Kind>() -> ArgValueCompleter {
@@ -57,7 +58,7 @@ pub(crate) fn names_or_paths<K: Kind>() -> ArgValueCompleter {
 /// Completes a command and its arguments: programs first, then files.
 pub(crate) fn commands() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
-        let words: Vec<_> = std::env::args_os().collect();
+        let words = startup::words();
         // The scripts hand over the line up to the word that is completed.
         let before = words.iter().rev().nth(1);
         let is_first =
@@ -174,7 +175,7 @@ fn candidates<'a>(
 
 /// The scope of the line that is completed: its own option, else the variable.
 pub(crate) fn scope() -> Scope {
-    let words: Vec<_> = std::env::args_os().collect();
+    let words = startup::words();
     let option = words
         .windows(2)
         .rev()

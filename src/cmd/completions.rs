@@ -1,7 +1,7 @@
 //! `ipc completions`, and the answers that the shells ask for.
 
 use std::ffi::OsString;
-use std::process::ExitCode;
+use std::io::Write;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Command};
@@ -54,7 +54,7 @@ impl Completions {
 /// The scripts put `--` before the words of the line, which no command begins
 /// with. So whoever has the variable in the environment by mistake still gets
 /// what was typed, instead of a script and exit code 0.
-pub(crate) fn answer(words: &[OsString], tree: fn() -> Command) -> Option<ExitCode> {
+pub(crate) fn answer(words: &[OsString], tree: fn() -> Command) -> Option<Exit> {
     std::env::var_os(VARIABLE)?;
     if words.get(1)? != "--" {
         return None;
@@ -64,11 +64,15 @@ pub(crate) fn answer(words: &[OsString], tree: fn() -> Command) -> Option<ExitCo
         .bin("ipc")
         .completer("ipc");
     match engine.try_complete(words, std::env::current_dir().ok().as_deref()) {
-        Ok(true) => Some(ExitCode::SUCCESS),
+        Ok(true) => {
+            // Whoever is gone has no use for it.
+            let _ = std::io::stdout().flush();
+            Some(Exit::Done)
+        }
         Ok(false) => None,
         Err(refusal) => {
             tell(refusal.to_string().trim_end());
-            Some(ExitCode::from(Exit::Usage.code()))
+            Some(Exit::Usage)
         }
     }
 }

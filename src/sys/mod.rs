@@ -1,8 +1,8 @@
 //! The only unsafe code: system calls that no crate wraps, and memory that
 //! other processes write to.
 //!
-//! Every function here has a safe signature, does one thing, and gives the
-//! reason why each unsafe operation is sound.
+//! Every function here but the one that `main` calls has a safe signature, does
+//! one thing, and gives the reason why each unsafe operation is sound.
 #![expect(unsafe_code, reason = "this folder is the fence around it")]
 
 pub mod alarm;

@@ -1,12 +1,20 @@
-//! What the caller handed over, noted before Rust's own start-up changes it.
+//! The start of the process: what the caller handed over, and what is changed
+//! of it before the first line of Rust.
 //!
-//! The standard library opens /dev/null on closed descriptors 0 to 2 and
-//! ignores SIGPIPE before `main` runs, and we have to follow our children. All
-//! of that must be known: a closed standard output makes a destructive read
-//! refuse, and commands are exec'd as the caller would have exec'd them.
+//! The program has a `main` of C, made by `entry!`, in place of the start-up of
+//! the standard library: that reads /proc/self/maps and makes a stack for a
+//! handler of stack overflows, which cost more than most verbs do. What we need
+//! of it is done here: closed descriptors 0 to 2 become /dev/null, so that
+//! nothing that is opened later is taken for one of them, and SIGPIPE is
+//! ignored, so that it is an error like any other. What was there before is
+//! noted: a closed standard output makes a destructive read refuse, and commands
+//! are exec'd as the caller would have exec'd them.
 
+use std::ffi::{CStr, OsStr, OsString};
 use std::fs::File;
 use std::os::fd::{FromRawFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use nix::errno::Errno;
@@ -15,6 +23,67 @@ use nix::errno::Errno;
 static CLOSED: AtomicU8 = AtomicU8::new(0);
 static SIGPIPE_IGNORED: AtomicBool = AtomicBool::new(false);
 static SIGCHLD_IGNORED: AtomicBool = AtomicBool::new(false);
+
+static WORDS: OnceLock<Vec<OsString>> = OnceLock::new();
+
+/// Makes the `main` of a binary from a function that takes the words of the
+/// command line, the program's own first, and returns the exit code.
+#[macro_export]
+macro_rules! entry {
+    ($main:path) => {
+        // SAFETY: no library has a function of this name, and the C library
+        // calls it with this signature.
+        #[unsafe(no_mangle)]
+        extern "C" fn main(
+            count: std::ffi::c_int,
+            words: *const *const std::ffi::c_char,
+        ) -> std::ffi::c_int {
+            // SAFETY: these are the arguments of main, in a process of one thread.
+            let words = unsafe { $crate::sys::startup::begin(count, words) };
+            std::ffi::c_int::from($main(words))
+        }
+    };
+}
+
+/// Does what comes before the program itself; see the top of this file.
+///
+/// # Safety
+/// To be called once, first of all, with the arguments of `main`.
+pub unsafe fn begin(count: libc::c_int, words: *const *const libc::c_char) -> &'static [OsString] {
+    note();
+    for fd in (0..=2).filter(|fd| was_closed(*fd)) {
+        open_nothing(fd);
+    }
+    // SAFETY: this disposition refers to no function.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    WORDS.get_or_init(|| {
+        (0..usize::try_from(count).unwrap_or_default())
+            .map(|at| {
+                // SAFETY: there are as many pointers as `count` says.
+                let word = unsafe { *words.wrapping_add(at) };
+                // SAFETY: each is to a C string that stays as long as the process.
+                let word = unsafe { CStr::from_ptr(word) };
+                OsStr::from_bytes(word.to_bytes()).to_owned()
+            })
+            .collect()
+    })
+}
+
+/// The words of the command line.
+pub fn words() -> &'static [OsString] {
+    WORDS.get_or_init(|| std::env::args_os().collect())
+}
+
+/// Puts /dev/null where a standard descriptor was closed; without /dev the
+/// process ends, as it would under the start-up of Rust.
+fn open_nothing(fd: RawFd) {
+    // SAFETY: a C string that outlives the call. The lowest free number is the
+    // one that is closed, since they are gone through in order.
+    let opened = unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) };
+    if opened != fd {
+        std::process::abort();
+    }
+}
 
 /// Whether descriptor 0, 1 or 2 was closed when the process started.
 pub fn was_closed(fd: RawFd) -> bool {
@@ -61,7 +130,8 @@ pub fn inherited(fd: RawFd) -> Result<File, Errno> {
     Ok(unsafe { File::from_raw_fd(fd) })
 }
 
-extern "C" fn note() {
+/// Notes what was there.
+fn note() {
     let mut standard = [0, 1, 2].map(|fd| libc::pollfd {
         fd,
         events: 0,
@@ -77,9 +147,3 @@ extern "C" fn note() {
     SIGPIPE_IGNORED.store(is_ignored(libc::SIGPIPE), Ordering::Relaxed);
     SIGCHLD_IGNORED.store(is_ignored(libc::SIGCHLD), Ordering::Relaxed);
 }
-
-#[used]
-// SAFETY: the linker section holds pointers to functions of this very type,
-// which the C library calls once, before main, in a process of one thread.
-#[unsafe(link_section = ".init_array")]
-static AT_START: extern "C" fn() = note;

@@ -126,7 +126,7 @@ fn a_stopped_member_does_not_go_on_with_one_that_died() {
     let sb = Sandbox::new();
     let stopped = member(&sb, "3");
     wait_for_arrivals(&sb, 1);
-    stopped.signal(libc::SIGSTOP);
+    stopped.stop();
     fall(&sb, "3", 1);
     sb.ipc(["barrier", "wait", "b", "-t", "50ms"])
         .run()

@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 
 use serde_json::json;
 
-use crate::sandbox::{Running, Sandbox, until};
+use crate::sandbox::{Running, Sandbox, state_of, until};
 use crate::shell::someone;
 
 fn waiting(sb: &Sandbox, options: &[&str]) -> Running {
@@ -138,10 +138,8 @@ fn a_zombie_has_ended() {
     let sb = Sandbox::new();
     // A child of this test, which does not ask for its status yet.
     let mut child = std::process::Command::new("true").spawn().unwrap();
-    let stat = format!("/proc/{}/stat", child.id());
-    until("the child to be a zombie", || {
-        std::fs::read_to_string(&stat).is_ok_and(|line| line.contains(") Z "))
-    });
+    let pid = child.id() as i32;
+    until("the child to be a zombie", || state_of(pid) == Some('Z'));
     sb.ipc([
         "event",
         "wait",

@@ -201,10 +201,7 @@ fn an_owner_whose_first_thread_has_ended_is_alive_and_a_thread_is_no_owner() {
             .run()
             .code(3)
             .stderr_has("is a thread, not a process");
-        crate::sandbox::until("the first thread to end", || {
-            let stat = std::fs::read_to_string(format!("/proc/{}/stat", owner.pid())).unwrap();
-            stat.rsplit(')').next().unwrap().starts_with(" Z")
-        });
+        crate::sandbox::until("the first thread to end", || owner.state() == 'Z');
         let number = owner.pid().to_string();
         sb.ipc(["lock", "acquire", "L", "--owner", &number])
             .run()
@@ -269,7 +266,7 @@ fn a_stopped_holder_that_was_broken_is_refused_when_it_goes_on() {
         let mut holder = Shell::new(&sb);
         let (code, token) = holder.ask("ipc -q lock acquire L");
         assert_eq!(code, 0);
-        holder.signal(libc::SIGSTOP);
+        holder.stop();
         sb.ipc(["lock", "acquire", "L", "--try"]).run().code(1);
         sb.ipc(["-q", "lock", "break", "L"]).run().ok();
         sb.ipc(["-q", "lock", "acquire", "L"]).run().ok();
@@ -342,7 +339,7 @@ fn a_time_out_is_kept_through_stop_and_continue() {
     acquire(&sb, &holder);
     let mut waiter = sb.ipc(["lock", "acquire", "L", "-t", "300ms"]).start();
     for _ in 0..3 {
-        waiter.signal(libc::SIGSTOP);
+        waiter.stop();
         waiter.signal(libc::SIGCONT);
     }
     assert_eq!(waiter.wait().code(), Some(124));

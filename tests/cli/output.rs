@@ -75,7 +75,7 @@ fn a_reader_that_is_gone_means_death_by_sigpipe_without_a_word() {
     for line in printing() {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let mut command = sb.ipc(&line).into_command();
+        let mut command = sb.ipc(&line).command();
         let output = command
             .stdout(writer)
             .stderr(Stdio::piped())
@@ -95,7 +95,7 @@ fn where_sigpipe_is_ignored_a_reader_that_is_gone_is_an_error() {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let script = ["-c", "trap '' PIPE; exec ipc \"$@\"", "sh"];
-        let mut command = sb.program("sh", script.iter().chain(&line)).into_command();
+        let mut command = sb.program("sh", script.iter().chain(&line)).command();
         let output = command
             .stdout(writer)
             .stderr(Stdio::piped())
@@ -119,7 +119,7 @@ fn a_full_device_is_an_error_with_a_message() {
             .write(true)
             .open("/dev/full")
             .unwrap();
-        let mut command = sb.ipc(&line).into_command();
+        let mut command = sb.ipc(&line).command();
         let output = command
             .stdout(full)
             .stderr(Stdio::piped())

@@ -11,7 +11,7 @@ use crate::terminal::terminal;
 /// error alone; says what did, and how much it was fed.
 fn fed_until_it_shows(run: Invocation<'_>) -> (String, usize) {
     let (mut master, slave) = terminal();
-    let mut command = run.env("TERM", "xterm").into_command();
+    let mut command = run.env("TERM", "xterm").command();
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

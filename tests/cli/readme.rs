@@ -3,6 +3,7 @@
 use ipc::exit::TABLE;
 
 use crate::sandbox::Sandbox;
+use crate::shell::Shell;
 
 const README: &str = include_str!("../../README.md");
 
@@ -36,13 +37,19 @@ fn every_step_of_the_tour_prints_what_the_readme_shows() {
     for word in ["jobs", "mail"] {
         sb.will_make_queue(word);
     }
-    for (command, printed) in steps {
-        sb.sh(&format!("{{ {command}\n}} 2>&1"))
-            .run()
-            .code(0)
-            .stdout(&printed)
-            .stderr("");
+    // One shell for all of them, as in the terminal of a reader: `$$` is the
+    // same in every step.
+    let mut shell = Shell::new(&sb);
+    for (command, expected) in steps {
+        let (code, printed) = shell.ask(&format!("{{ {command}\n}} 2>&1 </dev/null"));
+        let printed = printed.replace(&format!("{}.", sb.scope()), "");
+        assert_eq!(
+            (code, printed.as_str()),
+            (0, expected.as_str()),
+            "{command}"
+        );
     }
+    shell.end();
     assert_eq!(sb.left_in_shm(), Vec::<String>::new());
 }
 

@@ -23,13 +23,6 @@ fn release(sb: &Sandbox, units: u32) {
     sb.ipc(["sem", "release", "s", "-n", &units]).run().ok();
 }
 
-fn is_dead(running: &Running) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", running.pid())).unwrap();
-    stat.rsplit(')')
-        .next()
-        .is_some_and(|rest| rest.trim_start().starts_with('Z'))
-}
-
 /// Waits until a process queues for the turn to collect: a thread of it
 /// sleeps in fcntl(2).
 #[track_caller]
@@ -72,7 +65,9 @@ fn two_collectors_of_more_than_half_never_block_each_other() {
             release(&sb, 1);
             until("the unit to be taken", || word(&sb, "s").0 == 0);
         }
-        until("one to have both", || is_dead(&one) || is_dead(&two));
+        until("one to have both", || {
+            one.state() == 'Z' || two.state() == 'Z'
+        });
         release(&sb, 2);
         for collector in [one, two] {
             let (status, _, stderr) = collector.finish();

@@ -25,13 +25,6 @@ fn release(sb: &Sandbox, units: u32) {
     sb.ipc(["sem", "release", "s", "-n", &units]).run().ok();
 }
 
-/// The letter of the state of a process: Z is dead and not yet reaped.
-fn state(running: &Running) -> char {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", running.pid())).unwrap();
-    let rest = stat.rsplit(')').next().unwrap_or_default();
-    rest.trim_start().chars().next().unwrap()
-}
-
 #[test]
 fn a_waiter_goes_on_when_another_process_releases() {
     let sb = Sandbox::new();
@@ -184,7 +177,7 @@ fn a_stopped_waiter_goes_on_waiting_after_it_is_continued() {
         settles_at(&sb, 0, 1);
         waiter.blocked();
         waiter.signal(stop);
-        until("the waiter to stop", || state(&waiter) == 'T');
+        until("the waiter to stop", || waiter.state() == 'T');
         release(&sb, 1);
         // Stopped, it takes nothing.
         assert_eq!(word(&sb, "s"), (1, 1));
@@ -201,7 +194,7 @@ fn a_deadline_that_passes_while_stopped_has_passed() {
     create(&sb, "s", 0);
     let began = std::time::Instant::now();
     let waiter = sb.ipc(["sem", "acquire", "s", "-t", "400ms"]).start();
-    waiter.signal(libc::SIGSTOP);
+    waiter.stop();
     until("the deadline", || began.elapsed().as_millis() > 1500);
     waiter.signal(libc::SIGCONT);
     let (status, _, stderr) = waiter.finish();
@@ -264,8 +257,7 @@ fn a_waiter_that_was_asked_to_stop_takes_nothing() {
     settles_at(&sb, 0, 1);
     waiter.blocked();
     // Both are there when it goes on.
-    waiter.signal(libc::SIGSTOP);
-    until("the waiter to stop", || state(&waiter) == 'T');
+    waiter.stop();
     waiter.signal(libc::SIGTERM);
     release(&sb, 1);
     waiter.signal(libc::SIGCONT);

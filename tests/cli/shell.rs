@@ -51,9 +51,9 @@ impl Shell {
             let line = self.running.line();
             let code = line
                 .strip_prefix('[')
-                .and_then(|rest| rest.strip_suffix(']'));
+                .and_then(|rest| rest.strip_suffix(']')?.parse().ok());
             if let Some(code) = code {
-                return (code.parse().unwrap(), printed);
+                return (code, printed);
             }
             assert!(
                 !line.is_empty(),
@@ -70,6 +70,12 @@ impl Shell {
 
     pub fn signal(&self, signal: i32) {
         self.running.signal(signal);
+    }
+
+    /// Stopped when it returns.
+    #[track_caller]
+    pub fn stop(&self) {
+        self.running.stop();
     }
 
     /// Killed, and reaped: its number is free.

@@ -356,7 +356,7 @@ fn a_reader_that_has_seen_enough_ends_the_writer_without_a_word() {
     segment(&sb, "a", &pattern(4 << 20));
     for extra in [None, Some("--snapshot"), Some("--hex")] {
         let words = ["shm", "read", "a"].into_iter().chain(extra);
-        let mut command = sb.ipc(words).into_command();
+        let mut command = sb.ipc(words).command();
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

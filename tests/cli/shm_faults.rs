@@ -171,7 +171,7 @@ fn a_segment_that_is_removed_while_it_is_read_is_read_to_its_end() {
         .stdin(bytes.clone())
         .run()
         .ok();
-    let mut command = sb.ipc(["shm", "read", "a"]).into_command();
+    let mut command = sb.ipc(["shm", "read", "a"]).command();
     let mut child = command
         .stdout(std::process::Stdio::piped())
         .spawn()

@@ -27,7 +27,7 @@ fn a_thousand_queued_signals_with_values_arrive_in_order() {
     let sb = Sandbox::new();
     let waiter = waiter(&sb, &["RTMIN+1", "-n", "1000"]);
     // Stopped it takes none, so that all of them are in the queue at once.
-    waiter.signal(libc::SIGSTOP);
+    waiter.stop();
     let script = "for value in $(seq 1000); do \
         ipc kill -s RTMIN+1 --queue $((value - 500)) \"$0\" || exit; done";
     let sender = sb.program("sh", ["-c", script, &waiter.pid().to_string()]);
@@ -177,7 +177,7 @@ fn what_a_process_does_about_signals_is_shown() {
     let _ = shell.wait();
     // Blocked and waiting: a waiter that is stopped.
     let waiter = waiter(&sb, &["RTMIN+3", "USR1"]);
-    waiter.signal(libc::SIGSTOP);
+    waiter.stop();
     waiter.signal(libc::SIGRTMIN() + 3);
     let explained = sb
         .ipc(["signal", "explain", &waiter.pid().to_string()])

@@ -189,7 +189,7 @@ fn nothing_that_acts_on_a_terminal_gets_there_by_looking() {
             let command = sb
                 .ipc(filled(line, &pattern))
                 .env("NO_COLOR", "1")
-                .into_command();
+                .command();
             let (_, shown) = on_terminal(command);
             assert!(is_harmless(&shown), "{line:?}: {}", shown.escape_ascii());
         }
@@ -202,7 +202,7 @@ fn nothing_that_acts_on_a_terminal_gets_into_an_error() {
         let sb = infested(&pattern);
         for (index, line) in ERRORS.iter().enumerate() {
             let invocation = || sb.ipc(filled(line, &pattern)).env("NO_COLOR", "1");
-            let (status, shown) = on_terminal(invocation().into_command());
+            let (status, shown) = on_terminal(invocation().command());
             assert!(is_harmless(&shown), "{line:?}: {}", shown.escape_ascii());
             assert!(!status.success(), "{line:?} {}", pattern.escape_ascii());
             // A name cannot pass for a line of ours.
@@ -263,7 +263,7 @@ fn colour_is_for_terminals_unless_told_otherwise() {
         for (name, value) in variables {
             invocation = invocation.env(name, value);
         }
-        let (_, shown) = on_terminal(invocation.into_command());
+        let (_, shown) = on_terminal(invocation.command());
         assert_eq!(bold(&shown), expected, "{variables:?} {options:?}");
     }
     for (name, value, expected) in [

@@ -11,7 +11,7 @@
     reason = "a test may panic and say why"
 )]
 
-#[path = "../cli/sandbox.rs"]
+#[path = "../cli/sandbox/mod.rs"]
 mod sandbox;
 
 mod bash;

@@ -1,13 +1,19 @@
 //! `ipc event`: something has happened, or happens now.
 
+use std::ffi::OsString;
+
+use clap::Args;
+
+use super::complete;
+use super::context::Context;
 use super::kind::Kind;
+use super::options::NewMode;
 use super::verbs::verbs;
 use crate::backing;
 use crate::error::Result;
 use crate::name::{Name, Scope};
 use crate::output::table::{Column, MODE, MODIFIED, OWNER, Show};
 use crate::shared::event::{Event, EventInfo};
-use crate::size::Mode;
 use crate::survey::scan;
 
 mod clear;
@@ -77,7 +83,21 @@ impl Kind for Events {
     }
 }
 
-/// Opens an event; it is made, not set, on its first use.
-fn open_or_create(name: &Name, mode: Mode) -> Result<Event> {
-    Event::open_or_create(name, mode)
+/// The event that a verb works on; it is made, not set, on its first use.
+#[derive(Debug, Args)]
+struct Target {
+    /// Name of the event
+    #[arg(value_name = "NAME", add = complete::names::<Events>())]
+    name: OsString,
+
+    #[command(flatten)]
+    mode: NewMode,
+}
+
+impl Target {
+    fn open(&self, context: &Context) -> Result<(Name, Event)> {
+        let name = context.name(&self.name)?;
+        let event = Event::open_or_create(&name, self.mode.mode)?;
+        Ok((name, event))
+    }
 }

@@ -1,14 +1,10 @@
 //! `ipc event set`.
 
-use std::ffi::OsString;
-
 use clap::Args;
 use serde_json::json;
 
-use super::{Events, open_or_create};
-use crate::cmd::complete;
+use super::Target;
 use crate::cmd::context::Context;
-use crate::cmd::options::NewMode;
 use crate::exit::Exit;
 use crate::facts::Label;
 
@@ -29,18 +25,13 @@ See also: ipc-event-wait(1)";
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Set {
-    /// Name of the event
-    #[arg(value_name = "NAME", add = complete::names::<Events>())]
-    name: OsString,
-
     #[command(flatten)]
-    mode: NewMode,
+    target: Target,
 }
 
 impl Set {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        let name = context.name(&self.name)?;
-        let event = open_or_create(&name, self.mode.mode)?;
+        let (name, event) = self.target.open(context)?;
         let was_set = event.set();
         if context.out.is_json() {
             let label = Label::new(context.inner(&name));

@@ -1,14 +1,11 @@
 //! `ipc event wait`.
 
-use std::ffi::OsString;
-
 use clap::Args;
 use serde_json::json;
 
-use super::{Events, open_or_create};
-use crate::cmd::complete;
+use super::Target;
 use crate::cmd::context::Context;
-use crate::cmd::options::{NewMode, Waiting};
+use crate::cmd::options::Waiting;
 use crate::error::ErrorKind;
 use crate::exit::Exit;
 use crate::facts::Label;
@@ -36,9 +33,8 @@ See also: ipc-event-set(1), ipc-event-pulse(1)";
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Wait {
-    /// Name of the event
-    #[arg(value_name = "NAME", add = complete::names::<Events>())]
-    name: OsString,
+    #[command(flatten)]
+    target: Target,
 
     /// Give up with exit code 3 when this process ends first
     #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
@@ -46,16 +42,12 @@ pub(crate) struct Wait {
 
     #[command(flatten)]
     waiting: Waiting,
-
-    #[command(flatten)]
-    mode: NewMode,
 }
 
 impl Wait {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
         let deadline = self.waiting.deadline();
-        let name = context.name(&self.name)?;
-        let event = open_or_create(&name, self.mode.mode)?;
+        let (name, event) = self.target.open(context)?;
         let process = self.or_exit.map(Process::open);
         // An event that is set counts even when the process has ended already.
         let process = match process {

@@ -2,13 +2,10 @@
 
 use clap::Args;
 
-use super::operands::Operands;
-use super::{Target, became, report};
-use crate::backing::Access;
+use super::update::Update;
 use crate::cmd::context::Context;
-use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::wait::Wait;
+use crate::shared::element::Element;
 
 const MORE: &str = "\
 Examples:
@@ -43,14 +40,7 @@ See also: ipc-value-get(1), ipc-value-cas(1), ipc-value-wait(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Add {
     #[command(flatten)]
-    target: Target,
-
-    #[command(flatten)]
-    operands: Operands,
-
-    /// Print the former value instead
-    #[arg(long)]
-    old: bool,
+    update: Update,
 
     /// Let the sum go around at the ends of the type
     #[arg(long)]
@@ -59,22 +49,9 @@ pub(crate) struct Add {
 
 impl Add {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        let (name, array) = self.target.open(context, Access::Write)?;
-        let element = array.header().element;
-        element
-            .require_number()
-            .map_err(|error| error.about(&name))?;
-        // Numbers are changed in one step: there is nobody to wait for.
-        let mut wait = Wait::until(Deadline::Never);
-        // A retry would count twice.
-        context.out.stdout().check()?;
-        self.operands.change(context, |context, text| {
-            let more = element.parse_operand(text)?;
-            let sum = |now: &_| element.sum(now, &more, self.wrap).map(Some);
-            let change = array.update(0, &mut wait, sum);
-            let change = change.map_err(|error| error.about(&name))?;
-            report(context, &self.target.name, &change, self.old)?;
-            Ok(became(&name, &change))
-        })
+        self.update
+            .run(context, Element::parse_operand, |element, now, more| {
+                element.sum(now, more, self.wrap).map(Some)
+            })
     }
 }

@@ -4,13 +4,10 @@ use std::cmp::Ordering;
 
 use clap::Args;
 
-use super::operands::Operands;
-use super::{Target, became, report};
-use crate::backing::Access;
+use super::update::{Update, if_it_is};
 use crate::cmd::context::Context;
-use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::wait::Wait;
+use crate::shared::element::Element;
 
 const MORE: &str = "\
 Examples:
@@ -35,36 +32,13 @@ See also: ipc-value-max(1), ipc-value-add(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Min {
     #[command(flatten)]
-    target: Target,
-
-    #[command(flatten)]
-    operands: Operands,
-
-    /// Print the former value instead
-    #[arg(long)]
-    old: bool,
+    update: Update,
 }
 
 impl Min {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        let (name, array) = self.target.open(context, Access::Write)?;
-        let element = array.header().element;
-        element
-            .require_number()
-            .map_err(|error| error.about(&name))?;
-        // Numbers are changed in one step: there is nobody to wait for.
-        let mut wait = Wait::until(Deadline::Never);
-        // A retry would count twice.
-        context.out.stdout().check()?;
-        self.operands.change(context, |context, text| {
-            let given = element.parse(text)?;
-            let change = array.update(0, &mut wait, |now| {
-                let wins = given.compare(now) == Some(Ordering::Less) || now.is_nan();
-                Ok(wins.then(|| given.clone()))
-            });
-            let change = change.map_err(|error| error.about(&name))?;
-            report(context, &self.target.name, &change, self.old)?;
-            Ok(became(&name, &change))
+        self.update.run(context, Element::parse, |_, now, given| {
+            Ok(if_it_is(Ordering::Less, now, given))
         })
     }
 }

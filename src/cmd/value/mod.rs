@@ -30,6 +30,7 @@ mod rm;
 mod set;
 mod stat;
 mod swap;
+mod update;
 mod wait;
 
 verbs! {

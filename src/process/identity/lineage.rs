@@ -4,6 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use super::stat::field;
+use crate::sys::startup;
 
 /// Whether a process is `sh -c TEXT` where the text is one plain command, so
 /// that nothing can come after it.
@@ -33,8 +34,10 @@ pub fn is_launcher(pid: i32) -> bool {
     let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let line = line.strip_suffix(b"\0").unwrap_or(&line);
     let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
-    let own: Vec<_> = std::env::args_os().collect();
-    let own: Vec<&[u8]> = own.iter().map(|word| word.as_bytes()).collect();
+    let own: Vec<&[u8]> = startup::words()
+        .iter()
+        .map(|word| word.as_bytes())
+        .collect();
     let bare =
         |word: &&[u8]| word.rsplit(|byte| *byte == b'/').next().unwrap_or_default() == b"busybox";
     let program = words

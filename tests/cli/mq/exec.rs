@@ -337,7 +337,7 @@ fn under_keep_going_a_signal_ends_ipc_before_the_next_command() {
 fn the_command_may_outlive_a_stop_and_continue_of_ipc() {
     let sb = Sandbox::new();
     let (mut task, input) = holding(&sb, HELD);
-    task.signal(libc::SIGSTOP);
+    task.stop();
     task.signal(libc::SIGCONT);
     drop(input);
     assert!(task.wait().success());

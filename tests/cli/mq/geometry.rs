@@ -310,7 +310,7 @@ fn a_queue_of_another_user_names_owner_and_mode() {
     std::fs::create_dir(&mounted).unwrap();
     // A mount that nobody else sees, and that goes away with its process.
     let seen = |run: Invocation<'_>| {
-        let command = run.into_command();
+        let command = run.command();
         let mut words = vec!["-m".as_ref(), "sh".as_ref(), "-c".as_ref()];
         words.push("mount -t mqueue none \"$0\" || exit 99; exec \"$@\"".as_ref());
         words.extend([mounted.as_os_str(), command.get_program()]);

@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Child;
 
 use super::{depth, drain, saved, send};
-use crate::sandbox::{Sandbox, until};
+use crate::sandbox::{Sandbox, state_of, until};
 
 /// Starts a receiver whose output is a pipe of one page that the test reads.
 fn receiver_into_a_pipe(sb: &Sandbox, arguments: &[&str]) -> (Child, PipeReader) {
@@ -40,14 +40,8 @@ fn wait_until_stuck(child: &Child, reader: &PipeReader) {
 fn stop(child: &Child) {
     // SAFETY: the child is not reaped yet, so the pid is its own.
     unsafe { libc::kill(child.id() as i32, libc::SIGSTOP) };
-    until("the process to stop", || {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id()));
-        stat.is_ok_and(|stat| {
-            stat.rsplit(") ")
-                .next()
-                .is_some_and(|rest| rest.starts_with('T'))
-        })
-    });
+    let pid = child.id() as i32;
+    until("the process to stop", || state_of(pid) == Some('T'));
 }
 
 #[test]

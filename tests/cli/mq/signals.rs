@@ -3,7 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 
 use super::{depth, drain, full_queue, send, waits};
-use crate::sandbox::{Sandbox, until};
+use crate::sandbox::Sandbox;
 
 /// Every blocking verb, waiting: `e` is empty, `f` is full, `s` has one message.
 const VERBS: [&[&str]; 10] = [
@@ -82,11 +82,7 @@ fn a_stopped_verb_keeps_waiting_when_it_is_continued() {
         queues(&sb);
         let running = sb.ipc(verb).start();
         waits(&running);
-        running.signal(libc::SIGSTOP);
-        let stat = format!("/proc/{}/stat", running.pid());
-        until("it to stop", || {
-            std::fs::read_to_string(&stat).unwrap().contains(") T ")
-        });
+        running.stop();
         running.signal(libc::SIGCONT);
         waits(&running);
         release(&sb, verb);
@@ -105,7 +101,7 @@ fn the_deadline_passes_while_a_verb_is_stopped() {
             .map(|word| if *word == "30s" { "50ms" } else { word })
             .collect();
         let running = sb.ipc(&soon).start();
-        running.signal(libc::SIGSTOP);
+        running.stop();
         // Another wait of the same length, begun later, has come to its end.
         sb.ipc(["mq", "wait", "e", "-t", "50ms"]).run().code(124);
         running.signal(libc::SIGCONT);

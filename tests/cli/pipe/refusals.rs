@@ -220,7 +220,7 @@ fn output_that_is_bad_is_refused_before_a_writer_is_let_in() {
     }
     let (reader, output) = std::io::pipe().unwrap();
     drop(reader);
-    let mut command = sb.ipc(["pipe", "recv", "log"]).into_command();
+    let mut command = sb.ipc(["pipe", "recv", "log"]).command();
     let status = command
         .stdout(output)
         .stderr(Stdio::null())
@@ -271,9 +271,7 @@ fn a_reader_of_the_output_that_leaves_ends_the_wait() {
     let _both = held(&path);
     for words in [&[][..], &["--line"], &["--follow"], &["-n", "9"]] {
         let (reader, output) = std::io::pipe().unwrap();
-        let mut command = sb
-            .ipc([&["pipe", "recv", "log"], words].concat())
-            .into_command();
+        let mut command = sb.ipc([&["pipe", "recv", "log"], words].concat()).command();
         let mut recv = command.stdout(output).spawn().unwrap();
         drop(command);
         drop(reader);

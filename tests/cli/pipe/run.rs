@@ -68,7 +68,7 @@ fn a_great_many_bytes_go_through_many_commands() {
     let commands = [&cats[..], &["cat"]].concat();
     for size in [&[][..], &["--size", "4K"], &["--size", "1MiB"]] {
         let words = [&["pipe", "run"], size, &["--"], &commands].concat();
-        let mut command = sb.ipc(words).into_command();
+        let mut command = sb.ipc(words).command();
         let (mut reader, output) = std::io::pipe().unwrap();
         let (input, mut writer) = std::io::pipe().unwrap();
         let mut running = command.stdin(input).stdout(output).spawn().unwrap();

@@ -42,7 +42,7 @@ fn stat_says_who_has_it_open_at_which_end_and_what_is_in_it() {
     let (send, input) = sb.ipc(["pipe", "send", "log"]).start_with_input();
     send.blocked();
     assert_eq!(object()["writers"][0]["pid"], send.pid());
-    recv.signal(libc::SIGSTOP);
+    recv.stop();
     drop(input);
     let _ = send.finish();
     let (both, _input) = keeper(&sb, &path);
@@ -166,7 +166,7 @@ fn on_a_terminal_nothing_acts_on_it_and_no_character_is_torn() {
         let text = "\u{1b}[31mgr\u{f6}\u{df}e\u{9b}m\n";
         sb.ipc(["pipe", "send", "log", text]).run().ok();
         let recv = [&["pipe", "recv", "log", "-t", "30s"], words].concat();
-        let (status, shown) = on_terminal(sb.ipc(recv).into_command());
+        let (status, shown) = on_terminal(sb.ipc(recv).command());
         assert!(status.success());
         let shown = String::from_utf8(shown).unwrap();
         assert_eq!(shown, "\\x1b[31mgr\u{f6}\u{df}e\\u{9b}m\r\n");
@@ -181,7 +181,7 @@ fn one_who_waits_on_a_terminal_is_told_for_what() {
         (&["pipe", "recv", "log", "-t", "1200ms"][..], "a writer"),
         (&["pipe", "send", "log", "x", "-t", "1200ms"], "a reader"),
     ] {
-        let (status, shown) = on_terminal(sb.ipc(words).into_command());
+        let (status, shown) = on_terminal(sb.ipc(words).command());
         assert_eq!(status.code(), Some(124));
         let shown = String::from_utf8(shown).unwrap();
         let notice = format!("ipc: waiting for {what} of pipe /{}\r\n", sb.full("log"));

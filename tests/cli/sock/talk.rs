@@ -289,7 +289,7 @@ fn input_that_is_closed_is_an_end_and_output_that_is_closed_is_refused() {
 #[test]
 fn control_bytes_reach_a_pipe_as_they_are() {
     let sb = Sandbox::new();
-    let mut receiver = sb.ipc(["sock", "recv", "x", "-t", "30s"]).into_command();
+    let mut receiver = sb.ipc(["sock", "recv", "x", "-t", "30s"]).command();
     let mut child = receiver
         .stdout(std::process::Stdio::piped())
         .spawn()
