@@ -65,6 +65,10 @@ impl<'a> Store<'a> {
         let labels = lines(items.iter().map(|(label, _)| label.as_str()));
         let fds: Vec<BorrowedFd<'_>> = items.iter().map(|(_, fd)| *fd).collect();
         let question = [&[STORE][..], &labels].concat();
+        wait.for_an_answer(|wait| self.ask_to_keep(&question, &fds, wait))
+    }
+
+    fn ask_to_keep(&self, question: &[u8], fds: &[BorrowedFd<'_>], wait: &mut Wait) -> Result<()> {
         for _ in 0..ATTEMPTS {
             let holder = match self.connect(wait) {
                 Err(error) if error.kind() == ErrorKind::Missing => {
@@ -73,7 +77,7 @@ impl<'a> Store<'a> {
                 }
                 result => result?,
             };
-            let sent = send_packet(&holder, &question, &fds, wait);
+            let sent = send_packet(&holder, question, fds, wait);
             match sent.and_then(|()| answer(&holder, wait)) {
                 Ok(_) => return Ok(()),
                 // It was about to end when it was asked.
@@ -92,14 +96,16 @@ impl<'a> Store<'a> {
     pub fn get(&self, labels: &[String], keep: bool, wait: &mut Wait) -> Result<Delivery> {
         let verb = if keep { COPY } else { TAKE };
         let question = [&[verb][..], &lines(labels.iter().map(String::as_str))].concat();
-        for _ in 0..ATTEMPTS {
-            let holder = self.connect(wait)?;
-            match fetch(holder, &question, wait) {
-                Err(error) if error.kind() == ErrorKind::Broken => {}
-                result => return result,
+        wait.for_an_answer(|wait| {
+            for _ in 0..ATTEMPTS {
+                let holder = self.connect(wait)?;
+                match fetch(holder, &question, wait) {
+                    Err(error) if error.kind() == ErrorKind::Broken => {}
+                    result => return result,
+                }
             }
-        }
-        Err(restless())
+            Err(restless())
+        })
     }
 
     /// The labels in the store.
@@ -107,9 +113,11 @@ impl<'a> Store<'a> {
     /// # Errors
     /// [`ErrorKind::Missing`] when there is no store.
     pub fn labels(&self, wait: &mut Wait) -> Result<Vec<String>> {
-        let holder = self.connect(wait)?;
-        send_packet(&holder, &[LIST], &[], wait)?;
-        let (bytes, _) = answer(&holder, wait)?;
+        let (bytes, _) = wait.for_an_answer(|wait| {
+            let holder = self.connect(wait)?;
+            send_packet(&holder, &[LIST], &[], wait)?;
+            answer(&holder, wait)
+        })?;
         let text = String::from_utf8_lossy(&bytes);
         let text = text.get(1..).unwrap_or_default();
         Ok(text.lines().map(str::to_owned).collect())

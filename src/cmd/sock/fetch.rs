@@ -27,7 +27,7 @@ Examples:
       Takes a copy; the store keeps its own.
 
 Exit status:
-  1    under --try: the holder is busy
+  1    under --try: the holder is busy, and has not answered within five seconds
   3    there is no such store, or nothing of that label in it
   5    the store belongs to another user
   6    the table of descriptors is full: they stay in the store

@@ -20,7 +20,8 @@ Examples:
       Hands over one's own input and output.
 
 Exit status:
-  1    under --try: the receiver has no room now
+  1    under --try: the receiver has no room now, or has not said within five seconds
+       that it has them
   3    nobody listens there, and --wait was not given; or a descriptor is not open
   5    the receiver belongs to a user that is not allowed, or turns this one away
   6    the receiver could not take or use them, or too many are on their way
@@ -78,7 +79,8 @@ impl SendFd {
             if self.no_confirm {
                 return Ok(());
             }
-            confirmed(&connection, &mut target.wait)
+            let wait = &mut target.wait;
+            wait.for_an_answer(|wait| confirmed(&connection, wait))
         });
         match result {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Exit::No),

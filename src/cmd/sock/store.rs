@@ -23,7 +23,7 @@ Examples:
       Two more in the same store.
 
 Exit status:
-  1    under --try: the holder is busy
+  1    under --try: the holder is busy, and has not answered within five seconds
   3    a descriptor is not open
   4    a label is taken, or another server has the name
   6    a limit: the holder's table is full

@@ -13,6 +13,7 @@ use super::{ATOMIC, BULK, Fifo};
 use crate::buffer::Buffer;
 use crate::deadline::{Deadline, monotonic_now};
 use crate::error::{Error, ErrorKind, Result};
+use crate::size::counted;
 use crate::sys::alarm::Alarm;
 use crate::sys::pipe;
 use crate::wait::{RECHECK, Wait};
@@ -119,20 +120,29 @@ impl Writer {
     fn splice_all(&mut self, source: &Source, wait: &mut Wait) -> Result<()> {
         let flags = SpliceFFlags::SPLICE_F_MOVE | SpliceFFlags::SPLICE_F_NONBLOCK;
         let most = usize::try_from(BULK).unwrap_or(CHUNK);
+        let mut has_input = false;
         loop {
             match splice(&source.input, None, &self.end, None, most, flags) {
                 Ok(0) => return self.require_read(),
-                Ok(count) => self.sent += count as u64,
-                Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => {
-                    // One of both is not ready, and the call does not say which.
-                    self.wait_for_input(source, wait)?;
-                    if !source.has_ended() {
-                        self.wait_for_room(wait)?;
-                    }
+                Ok(count) => {
+                    self.sent += count as u64;
+                    has_input = false;
                 }
-                // It looks at the reader first, who may have taken everything.
+                Err(Errno::EINTR) => {}
+                // It looks for a reader and for room first, with nothing to send too.
                 Err(Errno::EPIPE) if source.has_ended() => return self.require_read(),
+                Err(Errno::EAGAIN) if has_input && source.has_ended() => {
+                    return self.require_read();
+                }
+                // One of both is not ready, and the call does not say which.
+                Err(Errno::EAGAIN) if has_input => {
+                    self.wait_for_room(wait)?;
+                    has_input = false;
+                }
+                Err(Errno::EAGAIN) => {
+                    self.wait_for_input(source, wait)?;
+                    has_input = true;
+                }
                 Err(errno) => return Err(self.refused(errno)),
             }
         }
@@ -193,7 +203,8 @@ impl Writer {
             Ok(0) | Err(_) => Ok(()),
             Ok(left) => {
                 let error = self.refused(Errno::EPIPE);
-                let why = format!("the last reader is gone, and {left} bytes were not read");
+                let left = counted(left, "byte");
+                let why = format!("the last reader is gone and left {left} unread");
                 Err(error.saying(self.so_far(&why)))
             }
         }

@@ -286,7 +286,17 @@ fn a_reader_that_leaves_something_is_told_of_at_the_end() {
         drop(input);
         let (status, _, said) = send.finish();
         assert_eq!(status.code(), Some(7), "{said}");
-        let told = "the last reader is gone, and 3 bytes were not read; 4 bytes are sent";
+        let told = "the last reader is gone and left 3 bytes unread; 4 bytes are sent";
         assert!(said.contains(told), "{said}");
     }
+}
+
+#[test]
+fn an_input_that_fills_the_pipe_to_the_brim_has_an_end() {
+    let sb = Sandbox::new();
+    let path = made(&sb, "log");
+    let _both = held(&path);
+    sb.sh("head -c 65536 /dev/zero | ipc pipe send log --size 64K -t 30s")
+        .run()
+        .ok();
 }

@@ -267,3 +267,25 @@ fn another_user_does_not_get_at_it() {
         .run()
         .ok();
 }
+
+#[test]
+fn not_to_wait_is_about_a_holder_that_does_not_answer() {
+    let sb = Sandbox::new();
+    sb.sh("ipc sock store keep 0=in --try").run().ok();
+    let pid = holder(&sb, "keep");
+    let list = ["sock", "fetch", "keep", "--list", "--try"];
+    sb.ipc(list).run().ok().stdout("in\n");
+    // SAFETY: a plain system call; the process is one that this test started.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGSTOP) }, 0);
+    until("the holder to stop", || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+        stat.unwrap_or_default().contains(") T ")
+    });
+    sb.ipc(list).run().code(1).stderr("");
+    // SAFETY: as above.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGCONT) }, 0);
+    sb.ipc(["sock", "fetch", "keep", "--try", "--exec", "--", "true"])
+        .run()
+        .ok();
+    is_gone(&sb, pid);
+}
