@@ -1,7 +1,9 @@
 //! What the kernel keeps about any object: owner, mode, place and time.
 
 use std::fs::Metadata;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -96,6 +98,26 @@ impl Label {
                 .as_bytes()
                 .strip_prefix(b"/")
                 .unwrap_or(self.name.as_bytes()),
+        }
+    }
+}
+
+/// The path of an object in JSON: text, and the bytes too when it is not UTF-8.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct PathLabel {
+    /// The path; bytes that are not UTF-8 are shown escaped. Nothing where no file is.
+    pub path: Option<String>,
+    /// The bytes of the path, when they are not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_bytes: Option<Vec<u8>>,
+}
+
+impl From<&Path> for PathLabel {
+    fn from(path: &Path) -> PathLabel {
+        let Label { name, name_bytes } = Label::of_path(path.as_os_str().as_bytes());
+        PathLabel {
+            path: Some(name),
+            path_bytes: name_bytes,
         }
     }
 }

@@ -41,10 +41,7 @@ impl Place {
     /// # Errors
     /// [`ErrorKind::Usage`] for what can be neither name nor path.
     pub fn parse(raw: &OsStr, scope: &Scope) -> Result<Place> {
-        if is_path(raw) {
-            return Ok(Place::Path(PathBuf::from(raw)));
-        }
-        Name::parse(&scope.qualify(raw)).map(Place::Name)
+        Place::read(raw, scope, Name::parse)
     }
 
     /// The place of an object to look at or remove: any name that there can be.
@@ -52,10 +49,14 @@ impl Place {
     /// # Errors
     /// As [`Place::parse`].
     pub fn foreign(raw: &OsStr, scope: &Scope) -> Result<Place> {
+        Place::read(raw, scope, Name::foreign)
+    }
+
+    fn read(raw: &OsStr, scope: &Scope, name: fn(&[u8]) -> Result<Name>) -> Result<Place> {
         if is_path(raw) {
             return Ok(Place::Path(PathBuf::from(raw)));
         }
-        Name::foreign(&scope.qualify(raw)).map(Place::Name)
+        name(&scope.qualify(raw)).map(Place::Name)
     }
 
     /// The file of an object that is there: `PREFIX` and the name, in the
@@ -65,14 +66,10 @@ impl Place {
     /// [`ErrorKind::Missing`] when there is no such folder, [`ErrorKind::Denied`]
     /// when it is not safe.
     pub fn file(&self, prefix: &str) -> Result<PathBuf> {
-        match self {
-            Place::Path(path) => Ok(path.clone()),
-            Place::Name(name) => {
-                let folder = runtime::existing()?;
-                let folder = folder.ok_or_else(|| Error::os(Errno::ENOENT))?;
-                Ok(name.file_in(&folder, prefix))
-            }
-        }
+        self.within(prefix, || {
+            let folder = runtime::existing()?;
+            folder.ok_or_else(|| Error::os(Errno::ENOENT))
+        })
     }
 
     /// The file for a new object; makes the runtime folder.
@@ -80,22 +77,49 @@ impl Place {
     /// # Errors
     /// As [`Name::check_new`], and [`ErrorKind::Denied`] when the folder is not safe.
     pub fn new_file(&self, prefix: &str) -> Result<PathBuf> {
+        self.check_new()?;
+        self.ready_file(prefix)
+    }
+
+    /// The file of an object that is there or not; makes the runtime folder.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Denied`] when the folder is not safe.
+    pub fn ready_file(&self, prefix: &str) -> Result<PathBuf> {
+        self.within(prefix, runtime::folder)
+    }
+
+    fn within(&self, prefix: &str, folder: impl FnOnce() -> Result<PathBuf>) -> Result<PathBuf> {
         match self {
             Place::Path(path) => Ok(path.clone()),
-            Place::Name(name) => {
-                name.check_new()?;
-                Ok(name.file_in(&runtime::folder()?, prefix))
-            }
+            Place::Name(name) => Ok(name.file_in(&folder()?, prefix)),
+        }
+    }
+
+    /// Checks that a new object may be called so; a path may be anything.
+    ///
+    /// # Errors
+    /// As [`Name::check_new`].
+    pub fn check_new(&self) -> Result<()> {
+        match self {
+            Place::Path(_) => Ok(()),
+            Place::Name(name) => name.check_new(),
+        }
+    }
+
+    /// The bytes of the word by which it is found from inside the scope.
+    pub fn inner(&self, scope: &Scope) -> &[u8] {
+        match self {
+            Place::Name(name) => scope.strip(name.as_bytes()).unwrap_or(name.as_bytes()),
+            Place::Path(path) => path.as_os_str().as_bytes(),
         }
     }
 
     /// How it is called in JSON and listings, as seen from inside the scope.
     pub fn label(&self, scope: &Scope) -> Label {
         match self {
-            Place::Name(name) => {
-                Label::new(scope.strip(name.as_bytes()).unwrap_or(name.as_bytes()))
-            }
-            Place::Path(path) => Label::of_path(path.as_os_str().as_bytes()),
+            Place::Name(_) => Label::new(self.inner(scope)),
+            Place::Path(_) => Label::of_path(self.inner(scope)),
         }
     }
 

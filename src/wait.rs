@@ -15,6 +15,9 @@ const NOTICE_AFTER: Duration = Duration::from_secs(1);
 /// lost with the process that should have passed it on, an object removed.
 pub const RECHECK: Duration = Duration::from_secs(1);
 
+/// How long a process that is there may take to answer one that does not wait.
+const ANSWER: Duration = Duration::from_secs(5);
+
 /// A wait in progress. The blocking operations of the library take one.
 pub struct Wait {
     deadline: Deadline,
@@ -50,6 +53,22 @@ impl Wait {
     pub fn letting_in(mut self, mask: SigSet) -> Wait {
         self.let_in = Some(mask);
         self
+    }
+
+    /// A wait for a process that is to answer: one that is not to wait for
+    /// others gives it a moment all the same, since no answer is there at once.
+    ///
+    /// # Errors
+    /// What `ask` says; [`ErrorKind::WouldBlock`] when the moment was too short.
+    pub fn for_an_answer<T>(&mut self, ask: impl FnOnce(&mut Wait) -> Result<T>) -> Result<T> {
+        if self.deadline != Deadline::Now {
+            return ask(self);
+        }
+        let mut moment = Wait::until(Deadline::after(ANSWER));
+        ask(&mut moment).map_err(|error| match error.kind() {
+            ErrorKind::TimedOut => Error::new(ErrorKind::WouldBlock, "there is no answer"),
+            _ => error,
+        })
     }
 
     /// The deadline that the wait was made with.

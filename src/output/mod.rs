@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped_text;
 
 pub mod branches;
@@ -138,6 +138,17 @@ impl Output {
 /// One line on standard error. There is nobody to tell when that fails.
 pub fn tell(words: impl Display) {
     let _ = std::io::stderr().write_all(format!("{words}\n").as_bytes());
+}
+
+/// Data on standard error, where standard output is that of a command.
+///
+/// # Errors
+/// [`ErrorKind::OutputFailed`] when they do not arrive.
+pub fn tell_data(bytes: &[u8]) -> Result<()> {
+    std::io::stderr().write_all(bytes).map_err(|refusal| {
+        let error = Error::os(refusal).meaning(ErrorKind::OutputFailed);
+        error.about("standard error")
+    })
 }
 
 /// The descriptor of standard output, to watch for its reader going away.

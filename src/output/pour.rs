@@ -61,7 +61,7 @@ impl Stdout {
         if left >= BULK {
             enlarge(stdout_descriptor());
         }
-        let mut copies = false;
+        let (mut copies, mut has_data) = (false, false);
         while left > 0 {
             let portion = usize::try_from(left.min(BULK)).unwrap_or(CHUNK);
             let taken = if copies {
@@ -76,11 +76,19 @@ impl Stdout {
                 }
             };
             match taken {
-                Taken::Bytes(count) => left -= count as u64,
+                Taken::Bytes(count) => {
+                    left -= count as u64;
+                    has_data = false;
+                }
                 Taken::End => return Ok(Poured::Ended),
+                // It is the output that has no room: splice(2) does not say which.
+                Taken::Nothing if has_data => {
+                    wait_for_room(wait)?;
+                    has_data = false;
+                }
                 Taken::Nothing => match reader.wait(Some(stdout_descriptor()), wait)? {
-                    Next::Data if !copies => wait_for_room(wait)?,
-                    Next::Data | Next::End => {}
+                    Next::Data => has_data = !copies,
+                    Next::End => {}
                     Next::OutputClosed => self.check()?,
                 },
             }

@@ -157,11 +157,12 @@ impl Looks {
     /// One value, escaped: none can pass for two lines, or for another one.
     /// JSON has the very bytes.
     fn value(&self, object: &Value, key: &str, show: Show) -> Vec<u8> {
-        let raw = match object.get("name_bytes") {
+        let bytes = |of: &str| object.get(of).filter(|bytes| !bytes.is_null());
+        let raw = match bytes("name_bytes") {
             Some(bytes) if key == "name" => with_slash(bytes),
             _ => {
                 let value = object.get(key).unwrap_or(&Value::Null);
-                let beside = object.get(format!("{key}_bytes"));
+                let beside = bytes(&format!("{key}_bytes"));
                 match payload::bytes_of(value).or_else(|| beside.map(joined)) {
                     Some(bytes) => bytes,
                     None => shown(value, show, &self.accounts, self.exact).into_bytes(),

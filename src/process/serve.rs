@@ -167,7 +167,7 @@ impl Server<'_> {
         let Some(peer) = connection.peer()? else {
             return Ok(None);
         };
-        if let Err(error) = self.service.allowed.check(peer) {
+        if let Err(error) = connection.admit(&self.service.allowed) {
             self.audience.refused(error);
             return Ok(None);
         }

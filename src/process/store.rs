@@ -15,7 +15,9 @@ use nix::unistd::{chdir, geteuid, setsid};
 
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::socket::handing::{Handed, labelled, lines, receive_packet, send_packet};
+use crate::object::socket::handing::{
+    Delivery, Handed, Words, labelled, lines, receive_packet, send_packet,
+};
 use crate::object::socket::{Address, Allowed, Connection, Listener, Type};
 use crate::size::Mode;
 use crate::sys::wait::{Which, reap_waiting};
@@ -63,6 +65,10 @@ impl<'a> Store<'a> {
         let labels = lines(items.iter().map(|(label, _)| label.as_str()));
         let fds: Vec<BorrowedFd<'_>> = items.iter().map(|(_, fd)| *fd).collect();
         let question = [&[STORE][..], &labels].concat();
+        wait.for_an_answer(|wait| self.ask_to_keep(&question, &fds, wait))
+    }
+
+    fn ask_to_keep(&self, question: &[u8], fds: &[BorrowedFd<'_>], wait: &mut Wait) -> Result<()> {
         for _ in 0..ATTEMPTS {
             let holder = match self.connect(wait) {
                 Err(error) if error.kind() == ErrorKind::Missing => {
@@ -71,7 +77,7 @@ impl<'a> Store<'a> {
                 }
                 result => result?,
             };
-            let sent = send_packet(&holder, &question, &fds, wait);
+            let sent = send_packet(&holder, question, fds, wait);
             match sent.and_then(|()| answer(&holder, wait)) {
                 Ok(_) => return Ok(()),
                 // It was about to end when it was asked.
@@ -83,21 +89,23 @@ impl<'a> Store<'a> {
     }
 
     /// Gets descriptors by label, all without labels. They leave the store
-    /// when they have arrived, unless they are to be kept there.
+    /// when the caller accepts them, unless they are to be kept there.
     ///
     /// # Errors
     /// [`ErrorKind::Missing`] when there is no such label, or no store.
-    pub fn get(&self, labels: &[String], keep: bool, wait: &mut Wait) -> Result<Vec<Handed>> {
+    pub fn get(&self, labels: &[String], keep: bool, wait: &mut Wait) -> Result<Delivery> {
         let verb = if keep { COPY } else { TAKE };
         let question = [&[verb][..], &lines(labels.iter().map(String::as_str))].concat();
-        for _ in 0..ATTEMPTS {
-            let holder = self.connect(wait)?;
-            match fetch(&holder, &question, wait) {
-                Err(error) if error.kind() == ErrorKind::Broken => {}
-                result => return result,
+        wait.for_an_answer(|wait| {
+            for _ in 0..ATTEMPTS {
+                let holder = self.connect(wait)?;
+                match fetch(holder, &question, wait) {
+                    Err(error) if error.kind() == ErrorKind::Broken => {}
+                    result => return result,
+                }
             }
-        }
-        Err(restless())
+            Err(restless())
+        })
     }
 
     /// The labels in the store.
@@ -105,9 +113,11 @@ impl<'a> Store<'a> {
     /// # Errors
     /// [`ErrorKind::Missing`] when there is no store.
     pub fn labels(&self, wait: &mut Wait) -> Result<Vec<String>> {
-        let holder = self.connect(wait)?;
-        send_packet(&holder, &[LIST], &[], wait)?;
-        let (bytes, _) = answer(&holder, wait)?;
+        let (bytes, _) = wait.for_an_answer(|wait| {
+            let holder = self.connect(wait)?;
+            send_packet(&holder, &[LIST], &[], wait)?;
+            answer(&holder, wait)
+        })?;
         let text = String::from_utf8_lossy(&bytes);
         let text = text.get(1..).unwrap_or_default();
         Ok(text.lines().map(str::to_owned).collect())
@@ -143,21 +153,21 @@ impl<'a> Store<'a> {
     }
 }
 
-fn fetch(holder: &Connection, question: &[u8], wait: &mut Wait) -> Result<Vec<Handed>> {
-    send_packet(holder, question, &[], wait)?;
+fn fetch(holder: Connection, question: &[u8], wait: &mut Wait) -> Result<Delivery> {
+    send_packet(&holder, question, &[], wait)?;
     let mut handed = Vec::new();
     loop {
-        let (bytes, fds) = answer(holder, wait)?;
+        let (bytes, fds) = answer(&holder, wait)?;
         match bytes.split_first() {
             Some((&HERE, labels)) => handed.extend(labelled(labels, fds)),
             _ => break,
         }
     }
-    // Only what has arrived leaves the store.
-    send_packet(holder, &[TAKEN], &[], wait)?;
-    // They are here, whatever becomes of the holder now.
-    let _ = answer(holder, wait);
-    Ok(handed)
+    let words = Words {
+        yes: &[TAKEN],
+        no: &[REFUSED],
+    };
+    Ok(Delivery::new(holder, handed, words))
 }
 
 fn owner() -> Allowed {
@@ -283,11 +293,13 @@ fn give(
     send_packet(guest, &[END], &[], wait)?;
     // One whose table was full, or who was killed, does not say this.
     let (bytes, _) = receive_packet(guest, wait)?;
-    if bytes == [TAKEN] {
-        if takes {
-            held.retain(|label, _| !wanted.contains(label));
-        }
-        send_packet(guest, &[END], &[], wait)?;
+    if bytes != [TAKEN] {
+        return Ok(());
     }
-    Ok(())
+    // It ends with exec(2); one that failed is told of before.
+    let (bytes, _) = receive_packet(guest, wait)?;
+    if bytes.is_empty() && takes {
+        held.retain(|label, _| !wanted.contains(label));
+    }
+    send_packet(guest, &[END], &[], wait)
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nix::libc;
@@ -11,8 +10,7 @@ use serde::Serialize;
 use super::scan::file_names;
 use crate::backing::kind_of;
 use crate::error::{Error, ErrorKind, Result};
-use crate::escape::escaped;
-use crate::facts::{Described, Facts, Label};
+use crate::facts::{Described, Facts, Label, PathLabel};
 use crate::name::{Name, Scope};
 use crate::object::fifo::{self, Fifo};
 use crate::place::Place;
@@ -41,7 +39,8 @@ pub struct PipeInfo {
     /// Its name, or the path that was given.
     pub label: Label,
     /// Where it lies.
-    pub path: String,
+    #[serde(flatten)]
+    pub path: PathLabel,
     /// `ok`, or what lies there instead of a FIFO.
     pub status: &'static str,
     /// Who has it open for reading, as far as that can be seen.
@@ -96,7 +95,7 @@ impl PipeInfo {
         PipeInfo {
             kind: "pipe",
             label,
-            path: escaped(path.as_os_str().as_bytes()),
+            path: path.into(),
             status,
             readers: Vec::new(),
             writers: Vec::new(),

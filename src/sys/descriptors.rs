@@ -9,8 +9,16 @@ use nix::errno::Errno;
 /// # Errors
 /// EBADF when it is not open, EMFILE when the table is full.
 pub fn duplicate(number: RawFd) -> Result<OwnedFd, Errno> {
+    duplicate_above(number, 3)
+}
+
+/// As [`duplicate`], with a number of at least `least`.
+///
+/// # Errors
+/// As [`duplicate`], and EINVAL when `least` is beyond the limit.
+pub fn duplicate_above(number: RawFd, least: RawFd) -> Result<OwnedFd, Errno> {
     // SAFETY: takes three integers.
-    let copy = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) };
+    let copy = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, least) };
     let copy = Errno::result(copy)?;
     // SAFETY: the system call just made this descriptor; nobody else has it.
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })

@@ -1,16 +1,15 @@
 //! `ipc pipe create`.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::backing::taken;
 use crate::cmd::context::Context;
 use crate::cmd::options::Creation;
-use crate::escape::escaped;
 use crate::exit::Exit;
+use crate::facts::{Label, PathLabel};
 use crate::object::fifo::Fifo;
 use crate::survey::pipes::PREFIX;
 
@@ -47,6 +46,16 @@ pub(crate) struct Create {
     creation: Creation,
 }
 
+#[derive(Serialize)]
+struct Document {
+    kind: &'static str,
+    #[serde(flatten)]
+    label: Label,
+    result: &'static str,
+    #[serde(flatten)]
+    path: PathLabel,
+}
+
 impl Create {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
         let place = context.place(&self.name)?;
@@ -60,10 +69,12 @@ impl Create {
         let outcome = result.map_err(|error| error.or_about(&place))?;
         if context.out.is_json() {
             let label = place.label(&context.scope);
-            context.out.json(&json!({
-                "kind": "pipe", "name": label.name, "result": outcome.word(),
-                "path": escaped(path.as_os_str().as_bytes()),
-            }))?;
+            context.out.json(&Document {
+                kind: "pipe",
+                label,
+                result: outcome.word(),
+                path: path.as_path().into(),
+            })?;
         } else {
             context.out.say(format_args!("{} {place}", outcome.word()));
         }

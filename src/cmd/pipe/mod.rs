@@ -9,12 +9,13 @@ use super::context::Context;
 use super::kind::Kind;
 use super::verbs::verbs;
 use crate::deadline::{monotonic_now, parse_span};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::facts::Label;
 use crate::name::{Name, Scope};
 use crate::object::fifo::Fifo;
-use crate::output::table::{Column, MODE, OWNER, Show};
+use crate::output::table::{Column, MODE, MODIFIED, OWNER, Show};
 use crate::place::Place;
+use crate::size::Size;
 use crate::survey::pipes::{self, PREFIX, PipeInfo};
 
 mod create;
@@ -57,6 +58,7 @@ impl Kind for Pipes {
         Column::new("capacity", "CAPACITY", Show::Bytes),
         MODE,
         OWNER,
+        MODIFIED,
         Column::new("status", "STATUS", Show::Text),
     ];
 
@@ -109,6 +111,17 @@ fn unlink(place: &Place) -> Result<()> {
 fn find(place: &Place) -> Result<Fifo> {
     let about = |error| pipes::missing(place, error);
     Fifo::find(&place.file(PREFIX).map_err(about)?).map_err(about)
+}
+
+/// What a pipe is to hold.
+fn pipe_size(word: &str) -> Result<Size> {
+    match word.parse()? {
+        Size(0) => Err(Error::new(
+            ErrorKind::Usage,
+            "a pipe holds at least one byte; the kernel rounds up to 4K",
+        )),
+        size => Ok(size),
+    }
 }
 
 /// How long there may be nobody at the other end.

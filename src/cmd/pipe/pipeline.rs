@@ -15,12 +15,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::output::payload::json_line;
-use crate::output::tell;
+use crate::output::tell_data;
 use crate::process::blocked::Blocked;
 use crate::process::ending::in_words;
 use crate::process::pipeline::{Pipeline, Stage};
 use crate::process::spawn::Spawn;
 use crate::size::Size;
+use crate::sys::startup;
 use crate::sys::wait::Ending;
 
 /// Commands, and what to do about their ends.
@@ -31,7 +32,7 @@ pub(super) struct Commands {
     pipefail: bool,
 
     /// Let each pipe hold SIZE bytes: 64K, 1MiB; 256K where nothing is said
-    #[arg(long, value_name = "SIZE", value_parser = str::parse::<Size>)]
+    #[arg(long, value_name = "SIZE", value_parser = super::pipe_size)]
     size: Option<Size>,
 
     /// Say on standard error how each command ended, how long it took and what it used
@@ -66,6 +67,10 @@ pub(super) struct Commands {
 impl Commands {
     /// The commands, each with its arguments.
     pub(super) fn stages(&self) -> Result<Vec<&[OsString]>> {
+        if self.separator.is_empty() {
+            let error = Error::new(ErrorKind::Usage, "--separator is a word, not nothing");
+            return Err(error.hint("--separator , for commands that have :: as an argument"));
+        }
         let stages: Vec<&[OsString]> = self
             .commands
             .split(|word| *word == self.separator)
@@ -97,6 +102,12 @@ impl Commands {
         };
         // A place that cannot be written is better told before than after.
         let place = self.report.as_deref().map(create).transpose()?;
+        if place.is_none() && context.out.is_json() && startup::was_closed(2) {
+            let closed = Error::new(ErrorKind::OutputFailed, "is closed").about("standard error");
+            return Err(closed
+                .hint("--report FILE writes the report to a file")
+                .into());
+        }
         let blocked = Blocked::new()?;
         let stages = pipeline.run(&blocked)?;
         let exit = self.overall(&stages);
@@ -114,8 +125,7 @@ impl Commands {
             let written = file.write_all(&json_line(&report.document()));
             written.map_err(|refusal| Error::os(refusal).about(path))?;
         } else if context.out.is_json() {
-            let line = json_line(&report.document());
-            tell(String::from_utf8_lossy(&line).trim_end());
+            tell_data(&json_line(&report.document()))?;
         }
         if self.stat {
             report.tell_all(context);

@@ -26,7 +26,8 @@ Examples:
       Takes 512 bytes, and leaves the rest to the next reader.
 
 Exit status:
-  1    under --try: less than asked for was there; with -n or --line: the stream ended
+  1    under --try: less than asked for was there (nothing is said); with -n or --line:
+       the stream ended before that
   3    there is no such pipe
   6    standard output cannot take the bytes: they stay in the FIFO
   7    the pipe was removed while waiting, or is no FIFO
@@ -41,10 +42,13 @@ See also: fifo(7), pipe(7), ipc-pipe-send(1), ipc-pipe-create(1)";
 /// escaped. Nothing is taken while standard output is known to be bad, and what it does
 /// not accept stays in the FIFO: bytes are moved by splice(2), not read and written.
 ///
-/// With -n and --line exactly that is taken, under --try all of it or nothing, and several
-/// ipc that do so get their part whole. But a FIFO holds bytes only while somebody has it open: between two calls a
-/// shell keeps it open with exec 3<>PATH, else a writer is told that its reader is gone.
-/// With --json the bytes are in one document, with --follow in one for each line.
+/// With -n, --line and --null exactly that is taken, and several ipc that do so get their
+/// part whole. Bytes are printed as they come: when the time is over or the stream ends
+/// before all of it has come, what came is printed and no longer in the FIFO, and the exit
+/// code says that it is not whole. With --try it is all of it or nothing, and what is
+/// there stays there. But a FIFO holds bytes only while somebody has it open: between two
+/// calls a shell keeps it open with exec 3<>PATH, else a writer is told that its reader is
+/// gone. With --json the bytes are in one document, with --follow in one for each line.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Recv {
@@ -72,7 +76,7 @@ pub(crate) struct Recv {
     /// Let the FIFO hold SIZE bytes, until nobody has it open: 64K, 1MiB
     ///
     /// Without it streams are given 1 MiB, where the system has so much for a pipe.
-    #[arg(long, value_name = "SIZE", value_parser = str::parse::<Size>)]
+    #[arg(long, value_name = "SIZE", value_parser = super::pipe_size)]
     size: Option<Size>,
 
     #[command(flatten)]

@@ -20,7 +20,8 @@ Examples:
 Exit status:
   The exit code of the last command, 128+N when signal N ended it; with --pipefail of the
   last one that did not end with 0; and
-  125       ipc itself failed: nothing is left running
+  125       ipc itself failed: nothing is left running; or the report of --json or
+            --report could not be written
   126, 127  that command cannot be executed, is not found
 
 See also: pipe(7), ipc-pipe-duplex(1), ipc-pipe-send(1)";

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
 use super::{Patience, Pipes};
 use crate::cmd::complete;
@@ -11,6 +11,7 @@ use crate::cmd::context::{Context, bytes};
 use crate::cmd::options::{Source, Waiting};
 use crate::error::{ErrorKind, Result};
 use crate::exit::Exit;
+use crate::facts::Label;
 use crate::object::fifo::{self, Writer, enlarge, resize};
 use crate::size::Size;
 use crate::wait::Wait;
@@ -25,10 +26,11 @@ Examples:
       Sends a file, or gives up when nobody reads within ten seconds.
 
 Exit status:
-  1    under --try: there is no reader, or no room
+  1    under --try: there is no reader (nothing is said), or no room
   3    there is no such pipe
   6    --size is beyond a limit, or the input cannot be read
-  7    the last reader is gone, the pipe was removed, or it is no FIFO
+  7    the last reader is gone and has not read everything, the pipe was removed, or
+       it is no FIFO
   124  the time is over: no reader, or it does not read
 
 See also: fifo(7), pipe(7), ipc-pipe-recv(1), ipc-pipe-create(1)";
@@ -42,7 +44,10 @@ See also: fifo(7), pipe(7), ipc-pipe-recv(1), ipc-pipe-create(1)";
 /// ones may be mixed with those of others.
 ///
 /// What is sent waits in the FIFO until it is read, and is gone when the last process
-/// closes the FIFO before that. A reader that leaves ends ipc with exit code 7.
+/// closes the FIFO before that. When the last reader has left, what comes next on the
+/// input cannot be sent: exit code 7. Until then ipc waits for the input, and a reader
+/// that comes meanwhile goes on where the one before it stopped. At the end of the input
+/// 0 says that somebody still reads, or that everything was read.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Send {
@@ -68,7 +73,7 @@ pub(crate) struct Send {
     /// Let the FIFO hold SIZE bytes, until nobody has it open: 64K, 1MiB
     ///
     /// Without it streams are given 1 MiB, where the system has so much for a pipe.
-    #[arg(long, value_name = "SIZE", value_parser = str::parse::<Size>)]
+    #[arg(long, value_name = "SIZE", value_parser = super::pipe_size)]
     size: Option<Size>,
 
     #[command(flatten)]
@@ -76,6 +81,14 @@ pub(crate) struct Send {
 
     #[command(flatten)]
     patience: Patience,
+}
+
+#[derive(Serialize)]
+struct Document {
+    #[serde(flatten)]
+    label: Label,
+    sent: u64,
+    records: Option<u64>,
 }
 
 impl Send {
@@ -99,9 +112,12 @@ impl Send {
         if context.out.is_json() {
             let label = place.label(&context.scope);
             let records = result.as_ref().ok().copied().flatten();
-            context.out.json(&json!({
-                "name": label.name, "sent": writer.sent(), "records": records,
-            }))?;
+            let sent = writer.sent();
+            context.out.json(&Document {
+                label,
+                sent,
+                records,
+            })?;
         }
         match result {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {

@@ -1,18 +1,14 @@
 //! `ipc sock call`.
 
-use std::ffi::OsString;
 use std::io::Read;
 use std::os::fd::AsFd;
 
 use clap::Args;
 
-use super::Sockets;
-use super::options::{Form, Guard, Patience};
+use super::options::{Client, Form};
 use super::payload::{self, Payload, Source, in_memory};
 use super::talk::{ask, renderer, send_whole};
-use crate::cmd::complete;
 use crate::cmd::context::Context;
-use crate::cmd::options::Waiting;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::object::socket::relay::{Framing, Render};
@@ -32,7 +28,7 @@ Exit status:
   1    under --try: there is no answer at once
   3    nobody listens there, and --wait was not given
   4    the socket there is of another type
-  5    the server belongs to a user that is not allowed
+  5    the server belongs to a user that is not allowed, or turns this one away
   7    what is there is not a socket; or the server went without an answer
   124  the time is over
 
@@ -47,46 +43,31 @@ See also: unix(7), ipc-sock-serve(1), ipc-sock-connect(1)";
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Call {
-    /// Name, path or @abstract name of the socket
-    #[arg(value_name = "NAME", add = complete::names::<Sockets>())]
-    name: OsString,
+    #[command(flatten)]
+    client: Client,
 
     #[command(flatten)]
     payload: Payload,
 
     #[command(flatten)]
     form: Form,
-
-    #[command(flatten)]
-    patience: Patience,
-
-    #[command(flatten)]
-    waiting: Waiting,
-
-    #[command(flatten)]
-    guard: Guard,
 }
 
 impl Call {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        let deadline = self.waiting.deadline();
-        let address = super::address(context, &self.name)?;
-        let allowed = self.guard.of_client(&address)?;
+        let mut target = self.client.target(context, "an answer from")?;
         let source = self.payload.open()?;
         context.out.stdout().check()?;
-        let mut wait = context.wait(deadline, format!("an answer from {address}"));
-        let until_there = self.patience.until_there();
-        let kind = self.form.kind();
-        let label = address.label(&context.scope);
+        let label = target.address.label(&context.scope);
         let render = renderer(context, &label, self.form.framing());
-        let result = Connection::open(&address, kind, &allowed, until_there, &mut wait).and_then(
-            |mut connection| self.call(&mut connection, source, render.as_deref(), &mut wait),
-        );
+        let result = target.connect(self.form.kind()).and_then(|mut connection| {
+            self.call(&mut connection, source, render.as_deref(), &mut target.wait)
+        });
         match result {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Exit::No),
             result => Ok(result
                 .map(|()| Exit::Done)
-                .map_err(|error| error.or_about(&address))?),
+                .map_err(|error| error.or_about(&target.address))?),
         }
     }
 

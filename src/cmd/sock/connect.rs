@@ -1,18 +1,12 @@
 //! `ipc sock connect`.
 
-use std::ffi::OsString;
-
 use clap::Args;
 
-use super::Sockets;
-use super::options::{Form, Guard, Patience};
+use super::options::{Client, Form};
 use super::talk;
-use crate::cmd::complete;
 use crate::cmd::context::Context;
-use crate::cmd::options::Waiting;
 use crate::error::ErrorKind;
 use crate::exit::Exit;
-use crate::object::socket::Connection;
 
 const MORE: &str = "\
 Examples:
@@ -27,7 +21,7 @@ Exit status:
   1    under --try: the server is there and has no room for one more
   3    nobody listens there, and --wait was not given
   4    the socket there is of another type
-  5    the server belongs to a user that is not allowed
+  5    the server belongs to a user that is not allowed, or turns this one away
   7    what is there is not a socket; or the other side went before it read
        everything
   124  the time is over
@@ -47,40 +41,24 @@ See also: unix(7), ipc-sock-listen(1), ipc-sock-call(1), ipc-sock-send(1)";
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Connect {
-    /// Name, path or @abstract name of the socket
-    #[arg(value_name = "NAME", add = complete::names::<Sockets>())]
-    name: OsString,
+    #[command(flatten)]
+    client: Client,
 
     #[command(flatten)]
     form: Form,
-
-    #[command(flatten)]
-    patience: Patience,
-
-    #[command(flatten)]
-    waiting: Waiting,
-
-    #[command(flatten)]
-    guard: Guard,
 }
 
 impl Connect {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        let deadline = self.waiting.deadline();
-        let address = super::address(context, &self.name)?;
-        let allowed = self.guard.of_client(&address)?;
+        let mut target = self.client.target(context, "a server at")?;
         context.out.stdout().check()?;
-        let mut wait = context.wait(deadline, format!("a server at {address}"));
-        let until_there = self.patience.until_there();
-        let kind = self.form.kind();
-        let opened = Connection::open(&address, kind, &allowed, until_there, &mut wait);
-        let mut connection = match opened {
+        let mut connection = match target.connect(self.form.kind()) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Exit::No),
             result => result?,
         };
-        let label = address.label(&context.scope);
+        let label = target.address.label(&context.scope);
         talk::over_standard(context, &mut connection, &self.form, &label)
-            .map_err(|error| error.or_about(&address))?;
+            .map_err(|error| error.or_about(&target.address))?;
         Ok(Exit::Done)
     }
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Sockets;
-use super::handed::Use;
+use super::handed::{Use, label};
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::cmd::options::{Conflict, Waiting};
@@ -14,7 +14,6 @@ use crate::error::ErrorKind;
 use crate::exit::Exit;
 use crate::facts::Label;
 use crate::object::socket::Address;
-use crate::object::socket::handing::Handed;
 use crate::process::store::Store;
 use crate::wait::Wait;
 
@@ -28,7 +27,7 @@ Examples:
       Takes a copy; the store keeps its own.
 
 Exit status:
-  1    under --try: the holder is busy
+  1    under --try: the holder is busy, and has not answered within five seconds
   3    there is no such store, or nothing of that label in it
   5    the store belongs to another user
   6    the table of descriptors is full: they stay in the store
@@ -40,10 +39,11 @@ See also: unix(7), sd_listen_fds(3), ipc-sock-store(1), ipc-sock-recv-fd(1)";
 
 /// Take descriptors out of a store
 ///
-/// Those of the given labels, in that order; without a label all of them. They leave
-/// the store as soon as they have arrived here, and the holder ends with the last one.
-/// With --exec the verb becomes a command that has them; without, it shows what they
-/// are and closes them.
+/// Those of the given labels, in that order; without a label all of them. With --exec
+/// the verb becomes a command that has them; without, it shows what they are and closes
+/// them. They leave the store when the command runs, or when the list is printed: a
+/// command that cannot be started, a label that --place misspells or an output that is
+/// full leaves them where they are. The holder ends with the last one.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Fetch {
@@ -52,7 +52,7 @@ pub(crate) struct Fetch {
     name: OsString,
 
     /// Labels of the descriptors; none are all
-    #[arg(value_name = "LABEL")]
+    #[arg(value_name = "LABEL", value_parser = label())]
     labels: Vec<String>,
 
     /// Leave them in the store too
@@ -89,21 +89,22 @@ impl Fetch {
         let deadline = self.waiting.deadline();
         let address = super::address(context, &self.name)?;
         let command = self.usage.command()?;
-        if command.is_none() {
-            context.out.stdout().check()?;
+        let labels = (!self.labels.is_empty()).then_some(self.labels.as_slice());
+        if let Some(ending) = self.usage.prepare(context, command.as_deref(), labels)? {
+            return Ok(ending);
         }
         let mut wait = context.wait(deadline, format!("the holder of {address}"));
         if self.list {
             return list(context, &address, &mut wait);
         }
         let taken = Store::at(&address).get(&self.labels, self.keep, &mut wait);
-        let handed: Vec<Handed> = match taken.map_err(|error| error.or_about(&address)) {
+        let delivery = match taken.map_err(|error| error.or_about(&address)) {
             Err(error) if self.is_run_like() => return self.conflict.or_fail(context, error),
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Exit::No),
             result => result?,
         };
         self.usage
-            .apply(context, &address, command.as_deref(), handed)
+            .apply(context, &address, command.as_deref(), delivery, &mut wait)
     }
 }
 

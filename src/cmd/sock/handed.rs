@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use nix::sys::stat::{SFlag, fstat};
 use serde::Serialize;
 
@@ -15,8 +17,10 @@ use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::facts::Label;
 use crate::object::socket::Address;
-use crate::object::socket::handing::{Handed, check_label};
+use crate::object::socket::handing::{Delivery, Handed, check_label};
+use crate::process::spawn::Spawn;
 use crate::sys::{descriptors, startup};
+use crate::wait::Wait;
 
 /// The number of the first descriptor that a command finds, as systemd has it.
 const FIRST: RawFd = 3;
@@ -28,10 +32,32 @@ pub(super) struct Given {
     label: String,
 }
 
-impl std::str::FromStr for Given {
-    type Err = Error;
+/// Reads a word that has to be text: one that is not is named in the error.
+fn text<T: Clone + Send + Sync + 'static>(
+    read: fn(&str) -> Result<T>,
+) -> impl TypedValueParser<Value = T> {
+    OsStringValueParser::new().try_map(move |word| match word.to_str() {
+        Some(word) => read(word),
+        None => {
+            let word = escaped(word.as_bytes());
+            let message = "a label is printable ASCII, and this is not even UTF-8";
+            Err(Error::new(ErrorKind::Usage, message).about(format!("'{word}'")))
+        }
+    })
+}
 
-    fn from_str(word: &str) -> Result<Given> {
+/// Reads a descriptor of the caller.
+pub(super) fn given() -> impl TypedValueParser<Value = Given> {
+    text(Given::read)
+}
+
+/// Reads a label that is asked for.
+pub(super) fn label() -> impl TypedValueParser<Value = String> {
+    text(|word| Ok(word.to_owned()))
+}
+
+impl Given {
+    fn read(word: &str) -> Result<Given> {
         let (number, label) = match word.split_once('=') {
             Some((number, label)) => (number, label.to_owned()),
             None => (word, format!("fd{word}")),
@@ -84,10 +110,8 @@ struct Spot {
     label: String,
 }
 
-impl std::str::FromStr for Spot {
-    type Err = Error;
-
-    fn from_str(word: &str) -> Result<Spot> {
+impl Spot {
+    fn read(word: &str) -> Result<Spot> {
         let parsed = word.split_once('=').and_then(|(number, label)| {
             let number = number.parse().ok().filter(|number| *number >= 0)?;
             let label = label.to_owned();
@@ -111,7 +135,7 @@ pub(super) struct Use {
 
     /// Put the descriptor of this label at this number too: 0=LABEL is its input
     #[arg(long = "place", value_name = "N=LABEL", requires = "exec")]
-    #[arg(value_parser = str::parse::<Spot>)]
+    #[arg(value_parser = text(Spot::read))]
     spots: Vec<Spot>,
 
     /// The command and its arguments, after --exec
@@ -157,17 +181,56 @@ impl Use {
         Ok(Some(command))
     }
 
-    /// Becomes the command that has them, or shows what they are.
+    /// Finds out before anything is taken whether it could be used: an exit
+    /// when the command cannot be started. The labels are those asked for.
+    pub(super) fn prepare(
+        &self,
+        context: &mut Context,
+        command: Option<&[OsString]>,
+        labels: Option<&[String]>,
+    ) -> anyhow::Result<Option<Exit>> {
+        let Some(command) = command else {
+            context.out.stdout().check()?;
+            return Ok(None);
+        };
+        let numbers = self.spots.iter().map(|spot| spot.number);
+        if let Some(twice) = duplicate_of(numbers) {
+            let message = format!("--place puts two descriptors at {twice}");
+            return Err(Error::new(ErrorKind::Usage, message).into());
+        }
+        if let Some(labels) = labels {
+            self.places(labels)?;
+        }
+        let spawn = Spawn::new(command)?;
+        match spawn.obstacle() {
+            Some(ending) => context.explain_start(&spawn.name(), ending).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Becomes the command that has them, or shows what they are. The giver
+    /// hears of success only when nothing but exec(2) is left to fail.
     pub(super) fn apply(
         &self,
         context: &mut Context,
         address: &Address,
         command: Option<&[OsString]>,
-        handed: Vec<Handed>,
+        mut delivery: Delivery,
+        wait: &mut Wait,
     ) -> anyhow::Result<Exit> {
+        let result = match command {
+            Some(command) => self.become_command(context, address, command, &mut delivery),
+            None => show(context, address, &delivery.handed).map(|()| Exit::Done),
+        };
+        match &result {
+            Ok(Exit::Done) => delivery.finish(wait),
+            Ok(_) => delivery.decline(&Error::new(ErrorKind::Limit, "the command did not start")),
+            Err(error) => delivery.decline(error),
+        }
+        let ending = result?;
         match command {
-            Some(command) => self.become_command(context, address, command, handed),
-            None => show(context, address, &handed).map(|()| Exit::Done),
+            Some(command) => context.explain_start(&Spawn::new(command)?.name(), ending),
+            None => Ok(ending),
         }
     }
 
@@ -176,8 +239,9 @@ impl Use {
         context: &Context,
         address: &Address,
         command: &[OsString],
-        handed: Vec<Handed>,
-    ) -> anyhow::Result<Exit> {
+        delivery: &mut Delivery,
+    ) -> Result<Exit> {
+        let handed = std::mem::take(&mut delivery.handed);
         let labels: Vec<String> = handed.iter().map(|one| one.label.clone()).collect();
         let places = self.places(&labels)?;
         let names = labels.join(":");
@@ -185,18 +249,23 @@ impl Use {
             .env("LISTEN_FDS", labels.len().to_string())
             .env("LISTEN_FDNAMES", names)
             .env("LISTEN_PID", std::process::id().to_string());
+        let targets = places.iter().map(|(_, to)| *to);
+        let last = targets.fold(FIRST + count(labels.len()), RawFd::max);
+        delivery
+            .stay_above(last.saturating_add(1))
+            .map_err(beyond)?;
         let fds = handed.into_iter().map(|one| one.descriptor).collect();
         descriptors::place(fds, FIRST).map_err(beyond)?;
         for (from, to) in places {
             descriptors::copy_to(from, to).map_err(beyond)?;
         }
-        let ending = spawn.exec()?;
-        context.explain_start(&spawn.name(), ending)
+        delivery.accept();
+        spawn.exec()
     }
 
     /// From which number to which each label is copied.
     fn places(&self, labels: &[String]) -> Result<Vec<(RawFd, RawFd)>> {
-        let end = FIRST + RawFd::try_from(labels.len()).unwrap_or(RawFd::MAX - FIRST);
+        let end = FIRST + count(labels.len());
         let place = |spot: &Spot| {
             let found = labels.iter().position(|label| *label == spot.label);
             let Some(index) = found else {
@@ -208,10 +277,21 @@ impl Use {
                 let message = format!("number {} is taken by what came", spot.number);
                 return Err(Error::new(ErrorKind::Usage, message));
             }
-            Ok((FIRST + RawFd::try_from(index).unwrap_or(0), spot.number))
+            Ok((FIRST + count(index), spot.number))
         };
         self.spots.iter().map(place).collect()
     }
+}
+
+/// As a descriptor counts; more than there can be is beyond any limit.
+fn count(descriptors: usize) -> RawFd {
+    RawFd::try_from(descriptors).map_or(RawFd::MAX / 2, |count| count.min(RawFd::MAX / 2))
+}
+
+/// A number that is there twice.
+fn duplicate_of(numbers: impl Iterator<Item = RawFd>) -> Option<RawFd> {
+    let mut seen = std::collections::BTreeSet::new();
+    numbers.into_iter().find(|number| !seen.insert(*number))
 }
 
 fn beyond(errno: nix::errno::Errno) -> Error {
@@ -220,7 +300,8 @@ fn beyond(errno: nix::errno::Errno) -> Error {
         .hint("ulimit -n shows the limit")
 }
 
-fn show(context: &mut Context, address: &Address, handed: &[Handed]) -> anyhow::Result<()> {
+/// Shows what came, and makes sure that it arrived.
+fn show(context: &mut Context, address: &Address, handed: &[Handed]) -> Result<()> {
     let row = |one: &Handed| Row {
         label: one.label.clone(),
         file_type: type_of(&one.descriptor),
@@ -231,7 +312,7 @@ fn show(context: &mut Context, address: &Address, handed: &[Handed]) -> anyhow::
         let name = address.label(&context.scope);
         let descriptors = rows;
         context.out.json(&Document { name, descriptors })?;
-        return Ok(());
+        return context.out.flush();
     }
     for row in rows {
         let target = row.target.unwrap_or_default();
@@ -239,7 +320,7 @@ fn show(context: &mut Context, address: &Address, handed: &[Handed]) -> anyhow::
         let line = format!("{}\t{}\t{shown}", row.label, row.file_type);
         context.out.line(line)?;
     }
-    Ok(())
+    context.out.flush()
 }
 
 fn type_of(fd: &OwnedFd) -> &'static str {

@@ -1,19 +1,12 @@
 //! `ipc sock listen`.
 
-use std::ffi::OsString;
-
 use clap::Args;
 
-use super::Sockets;
-use super::options::{Form, Guard};
+use super::options::{Form, Server};
 use super::talk;
-use crate::cmd::complete;
 use crate::cmd::context::Context;
-use crate::cmd::options::{NewMode, Waiting};
 use crate::error::ErrorKind;
 use crate::exit::Exit;
-use crate::object::socket::Listener;
-use crate::process::blocked::Blocked;
 
 const MORE: &str = "\
 Examples:
@@ -43,52 +36,34 @@ See also: unix(7), ipc-sock-connect(1), ipc-sock-serve(1), ipc-sock-recv(1)";
 ///
 /// The name is free again as soon as somebody has connected. A socket file whose
 /// server is dead is replaced, a live one never, and nothing else ever. Others than
-/// you and root are turned away, unless --allow-uid lets them in.
+/// you and root are turned away, unless --allow-uid lets them in: they see the
+/// connection close, and an ipc on their side ends with exit code 5.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Listen {
-    /// Name, path or @abstract name of the socket
-    #[arg(value_name = "NAME", add = complete::names::<Sockets>())]
-    name: OsString,
+    #[command(flatten)]
+    server: Server,
 
     #[command(flatten)]
     form: Form,
-
-    #[command(flatten)]
-    waiting: Waiting,
-
-    #[command(flatten)]
-    guard: Guard,
-
-    #[command(flatten)]
-    mode: NewMode,
 }
 
 impl Listen {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        let deadline = self.waiting.deadline();
-        let address = super::address(context, &self.name)?;
-        let allowed = self.guard.of_server()?;
+        let entrance = self.server.entrance(context)?;
         context.out.stdout().check()?;
-        let mut wait = context.wait(deadline, format!("a connection to {address}"));
-        // Its file must not outlive it: signals come in while it sleeps, and end that.
-        let blocked = Blocked::new()?;
-        wait = wait.letting_in(blocked.former());
-        wait.stop_on_signals()?;
-        let listener = Listener::bind(&address, self.form.kind(), self.mode.mode)?;
-        let taken = listener.accept(&mut wait, &allowed, &mut |error| {
-            talk::refusal(context, error);
-        });
-        let mut connection = match taken {
+        let (mut wait, blocked) = entrance.wait(context, "a connection to")?;
+        let listener = entrance.listener(self.form.kind())?;
+        let mut connection = match entrance.accept(context, &listener, &mut wait) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Exit::No),
-            result => result.map_err(|error| error.or_about(&address))?,
+            result => result.map_err(|error| error.or_about(&entrance.address))?,
         };
         wait.interrupted()?;
         drop(listener);
         drop((wait, blocked));
-        let label = address.label(&context.scope);
+        let label = entrance.address.label(&context.scope);
         talk::over_standard(context, &mut connection, &self.form, &label)
-            .map_err(|error| error.or_about(&address))?;
+            .map_err(|error| error.or_about(&entrance.address))?;
         Ok(Exit::Done)
     }
 }

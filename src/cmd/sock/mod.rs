@@ -80,7 +80,7 @@ impl Kind for Sockets {
     ];
 
     fn look(name: &Name) -> Result<SocketInfo> {
-        sockets::look(&Address::Named(name.clone()), &Scope::default())
+        sockets::look(&Address::named(name), &Scope::default())
     }
 
     fn list(scope: &Scope) -> Result<Vec<SocketInfo>> {
@@ -88,7 +88,7 @@ impl Kind for Sockets {
     }
 
     fn unlink(name: &Name) -> Result<()> {
-        let address = Address::Named(name.clone());
+        let address = Address::named(name);
         address
             .remove(false)
             .map_err(|error: Error| error.or_about(&address))

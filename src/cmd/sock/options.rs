@@ -1,12 +1,23 @@
 //! Options of several verbs of sockets.
 
+use std::ffi::OsString;
+
 use clap::{Args, ValueEnum};
 
+use super::Sockets;
 use crate::accounts::Accounts;
+use crate::cmd::complete;
+use crate::cmd::context::Context;
+use crate::cmd::options::{NewMode, Waiting};
+use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::object::socket::relay::Framing;
-use crate::object::socket::{Address, Allowed, Type};
+use crate::object::socket::{Address, Allowed, Connection, Listener, Type};
+use crate::place::Place;
+use crate::process::blocked::Blocked;
+use crate::size::Mode;
+use crate::wait::Wait;
 
 /// How the bytes of a socket are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -84,8 +95,8 @@ impl Guard {
     pub(super) fn of_client(&self, address: &Address) -> Result<Allowed> {
         match address {
             _ if !self.users.is_empty() => self.listed(),
-            Address::Path(_) => Ok(Allowed::Anybody),
-            Address::Named(_) | Address::Abstract(_) => Ok(Allowed::own()),
+            Address::File(Place::Path(_)) => Ok(Allowed::Anybody),
+            Address::File(Place::Name(_)) | Address::Abstract(_) => Ok(Allowed::own()),
         }
     }
 
@@ -106,16 +117,115 @@ impl Guard {
     }
 }
 
-/// What a verb that connects does while nobody listens.
+/// Where a verb connects, with whom, and how long it takes.
 #[derive(Debug, Clone, Args)]
-pub(super) struct Patience {
+pub(super) struct Client {
+    /// Name, path or @abstract name of the socket
+    #[arg(value_name = "NAME", add = complete::names::<Sockets>())]
+    name: OsString,
+
     /// Wait until somebody listens there, instead of exit code 3
     #[arg(long)]
     wait: bool,
+
+    #[command(flatten)]
+    waiting: Waiting,
+
+    #[command(flatten)]
+    guard: Guard,
 }
 
-impl Patience {
-    pub(super) fn until_there(&self) -> bool {
-        self.wait
+/// A server to connect to.
+pub(super) struct Target {
+    pub(super) address: Address,
+    pub(super) wait: Wait,
+    allowed: Allowed,
+    until_there: bool,
+}
+
+impl Client {
+    /// The server that is meant; the time runs from here on. A person at a
+    /// terminal is told for whom the verb waits.
+    pub(super) fn target(&self, context: &Context, whom: &str) -> Result<Target> {
+        let deadline = self.waiting.deadline();
+        let address = super::address(context, &self.name)?;
+        Ok(Target {
+            wait: context.wait(deadline, format!("{whom} {address}")),
+            allowed: self.guard.of_client(&address)?,
+            until_there: self.wait,
+            address,
+        })
+    }
+}
+
+impl Target {
+    pub(super) fn connect(&mut self, kind: Type) -> Result<Connection> {
+        let wait = &mut self.wait;
+        Connection::open(&self.address, kind, &self.allowed, self.until_there, wait)
+    }
+}
+
+/// Where a verb listens, to whom, and how long.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Server {
+    /// Name, path or @abstract name of the socket
+    #[arg(value_name = "NAME", add = complete::names::<Sockets>())]
+    name: OsString,
+
+    #[command(flatten)]
+    waiting: Waiting,
+
+    #[command(flatten)]
+    guard: Guard,
+
+    #[command(flatten)]
+    mode: NewMode,
+}
+
+/// A place to listen at.
+pub(super) struct Entrance {
+    pub(super) address: Address,
+    pub(super) allowed: Allowed,
+    pub(super) deadline: Deadline,
+    mode: Mode,
+}
+
+impl Server {
+    /// The place that is meant; the time runs from here on.
+    pub(super) fn entrance(&self, context: &Context) -> Result<Entrance> {
+        Ok(Entrance {
+            deadline: self.waiting.deadline(),
+            address: super::address(context, &self.name)?,
+            allowed: self.guard.of_server()?,
+            mode: self.mode.mode,
+        })
+    }
+}
+
+impl Entrance {
+    /// A wait for somebody to come. The file of a socket must not outlive the
+    /// verb: ending signals come in while it sleeps, and end that.
+    pub(super) fn wait(&self, context: &Context, whom: &str) -> Result<(Wait, Blocked)> {
+        let wait = context.wait(self.deadline, format!("{whom} {}", self.address));
+        let blocked = Blocked::new()?;
+        let mut wait = wait.letting_in(blocked.former());
+        wait.stop_on_signals()?;
+        Ok((wait, blocked))
+    }
+
+    pub(super) fn listener(&self, kind: Type) -> Result<Listener> {
+        Listener::bind(&self.address, kind, self.mode)
+    }
+
+    /// Waits for somebody who may come in, and tells of those who may not.
+    pub(super) fn accept(
+        &self,
+        context: &Context,
+        listener: &Listener,
+        wait: &mut Wait,
+    ) -> Result<Connection> {
+        listener.accept(wait, &self.allowed, &mut |refused| {
+            context.report(&refused.into());
+        })
     }
 }

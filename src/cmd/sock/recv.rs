@@ -1,22 +1,17 @@
 //! `ipc sock recv`.
 
-use std::ffi::OsString;
 use std::num::NonZeroU64;
 
 use clap::Args;
 
-use super::Sockets;
-use super::options::{Form, Guard};
+use super::options::{Entrance, Form, Server};
 use super::talk;
-use crate::cmd::complete;
 use crate::cmd::context::Context;
-use crate::cmd::options::{NewMode, Waiting};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::object::socket::relay::{Framing, Relay};
-use crate::object::socket::{Allowed, Connection, Listener, Type};
+use crate::object::socket::{Address, Connection, Listener, Type};
 use crate::output::stdout_descriptor;
-use crate::process::blocked::Blocked;
 use crate::wait::Wait;
 
 const MORE: &str = "\
@@ -51,9 +46,8 @@ See also: unix(7), ipc-sock-send(1), ipc-sock-listen(1)";
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Recv {
-    /// Name, path or @abstract name of the socket
-    #[arg(value_name = "NAME", add = complete::names::<Sockets>())]
-    name: OsString,
+    #[command(flatten)]
+    server: Server,
 
     /// Take this many messages; on a stream these are lines or records
     #[arg(long, short = 'n', value_name = "MESSAGES")]
@@ -65,22 +59,11 @@ pub(crate) struct Recv {
 
     #[command(flatten)]
     form: Form,
-
-    #[command(flatten)]
-    waiting: Waiting,
-
-    #[command(flatten)]
-    guard: Guard,
-
-    #[command(flatten)]
-    mode: NewMode,
 }
 
 impl Recv {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        let deadline = self.waiting.deadline();
-        let address = super::address(context, &self.name)?;
-        let allowed = self.guard.of_server()?;
+        let entrance = self.server.entrance(context)?;
         let kind = self.form.kind();
         if self.count.is_some() && kind == Type::Stream && self.form.framing() == Framing::Bytes {
             let error = Error::new(ErrorKind::Usage, "a stream has no messages to count");
@@ -89,49 +72,54 @@ impl Recv {
                 .into());
         }
         context.out.stdout().check()?;
-        let mut wait = context.wait(deadline, format!("a sender to {address}"));
-        // Its file must not outlive it: signals come in while it sleeps, and end that.
-        let blocked = Blocked::new()?;
-        wait = wait.letting_in(blocked.former());
-        wait.stop_on_signals()?;
-        let listener = Listener::bind(&address, kind, self.mode.mode)?;
-        match self.take_all(context, listener, &allowed, &mut wait) {
+        let (mut wait, _blocked) = entrance.wait(context, "a sender to")?;
+        let listener = entrance.listener(kind)?;
+        match self.take_all(context, &entrance, listener, &mut wait) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Exit::No),
             result => Ok(result
                 .map(|()| Exit::Done)
-                .map_err(|error| error.or_about(&address))?),
+                .map_err(|error| error.or_about(&entrance.address))?),
         }
     }
 
     fn take_all(
         &self,
         context: &Context,
+        entrance: &Entrance,
         listener: Listener,
-        allowed: &Allowed,
         wait: &mut Wait,
     ) -> Result<()> {
         let mut left = self.count.map(NonZeroU64::get);
         let goes_on = self.follow || self.count.is_some();
         if goes_on && self.form.kind() == Type::Datagram {
-            let mut everybody = listener.unconnected(allowed)?;
+            let mut everybody = listener.unconnected(&entrance.allowed)?;
             // An empty one is the end of a sender, and others go on.
             while left != Some(0) {
-                self.take(context, &mut everybody, &mut left, wait)?;
+                self.take(
+                    (context, &entrance.address),
+                    &mut everybody,
+                    &mut left,
+                    wait,
+                )?;
             }
             return Ok(());
         }
         let mut listener = Some(listener);
         while let Some(open) = &listener {
-            let taken = open.accept(wait, allowed, &mut |error| talk::refusal(context, error));
-            let mut connection = taken?;
+            let mut connection = entrance.accept(context, open, wait)?;
             if !goes_on {
                 // Free for others while this one sends.
                 listener = None;
             }
-            match self.take(context, &mut connection, &mut left, wait) {
+            match self.take(
+                (context, &entrance.address),
+                &mut connection,
+                &mut left,
+                wait,
+            ) {
                 // One sender that was killed does not end the others.
                 Err(error) if error.kind() == ErrorKind::Broken && goes_on => {
-                    talk::refusal(context, error);
+                    context.report(&error.into());
                 }
                 result => result?,
             }
@@ -144,13 +132,13 @@ impl Recv {
 
     fn take(
         &self,
-        context: &Context,
+        (context, address): (&Context, &Address),
         connection: &mut Connection,
         left: &mut Option<u64>,
         wait: &mut Wait,
     ) -> Result<()> {
         let framing = self.form.framing();
-        let label = super::address(context, &self.name)?.label(&context.scope);
+        let label = address.label(&context.scope);
         let render = talk::renderer(context, &label, framing);
         let output = Some(stdout_descriptor());
         let mut relay = Relay::new(connection, None, output, framing)

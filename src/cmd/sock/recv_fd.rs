@@ -1,21 +1,15 @@
 //! `ipc sock recv-fd`.
 
-use std::ffi::OsString;
-
 use clap::Args;
 
-use super::Sockets;
 use super::handed::Use;
-use super::options::Guard;
-use super::talk;
-use crate::cmd::complete;
+use super::options::{Entrance, Server};
 use crate::cmd::context::Context;
-use crate::cmd::options::{Conflict, NewMode, Waiting};
-use crate::error::{Error, ErrorKind, Result};
+use crate::cmd::options::Conflict;
+use crate::error::{ErrorKind, Result};
 use crate::exit::Exit;
-use crate::object::socket::handing::{Handed, confirm, take_over};
-use crate::object::socket::{Address, Allowed, Listener, Type};
-use crate::process::blocked::Blocked;
+use crate::object::socket::Type;
+use crate::object::socket::handing::{Delivery, take_over};
 use crate::wait::Wait;
 
 const MORE: &str = "\
@@ -45,24 +39,18 @@ See also: unix(7), sd_listen_fds(3), ipc-sock-send-fd(1), ipc-sock-fetch(1)";
 /// a line each with label, type and target, and closes them. When there is no room
 /// for all of them, all are closed again, so that none is left over, and the sender is
 /// told. Others than you and root are turned away, unless --allow-uid lets them in.
+///
+/// The command is looked for before anybody is let in. The sender hears of success only
+/// when all are where they belong, or the list is printed; when the command cannot be
+/// started after all, it hears of that too.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct RecvFd {
-    /// Name, path or @abstract name of the socket
-    #[arg(value_name = "NAME", add = complete::names::<Sockets>())]
-    name: OsString,
-
     #[command(flatten)]
-    waiting: Waiting,
+    server: Server,
 
     #[command(flatten)]
     conflict: Conflict,
-
-    #[command(flatten)]
-    guard: Guard,
-
-    #[command(flatten)]
-    mode: NewMode,
 
     #[command(flatten)]
     usage: Use,
@@ -74,49 +62,31 @@ impl RecvFd {
     }
 
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        let deadline = self.waiting.deadline();
-        let address = super::address(context, &self.name)?;
-        let allowed = self.guard.of_server()?;
+        let entrance = self.server.entrance(context)?;
         let command = self.usage.command()?;
-        if command.is_none() {
-            context.out.stdout().check()?;
+        if let Some(ending) = self.usage.prepare(context, command.as_deref(), None)? {
+            return Ok(ending);
         }
-        let mut wait = context.wait(deadline, format!("a sender to {address}"));
-        // Its file must not outlive it: signals come in while it sleeps, and end that.
-        let blocked = Blocked::new()?;
-        wait = wait.letting_in(blocked.former());
-        wait.stop_on_signals()?;
-        let taken = self.take(context, &address, &allowed, &mut wait);
-        let handed = match taken.map_err(|error| error.or_about(&address)) {
+        let (mut wait, blocked) = entrance.wait(context, "a sender to")?;
+        let taken = take(context, &entrance, &mut wait);
+        let delivery = match taken.map_err(|error| error.or_about(&entrance.address)) {
             Err(error) if self.is_run_like() => return self.conflict.or_fail(context, error),
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Exit::No),
             result => result?,
         };
         wait.interrupted()?;
         drop((wait, blocked));
+        let mut wait = Wait::until(entrance.deadline);
+        let address = &entrance.address;
         self.usage
-            .apply(context, &address, command.as_deref(), handed)
+            .apply(context, address, command.as_deref(), delivery, &mut wait)
     }
+}
 
-    fn take(
-        &self,
-        context: &Context,
-        address: &Address,
-        allowed: &Allowed,
-        wait: &mut Wait,
-    ) -> Result<Vec<Handed>> {
-        let listener = Listener::bind(address, Type::Stream, self.mode.mode)?;
-        let mut refused = |error: Error| talk::refusal(context, error);
-        let connection = listener.accept(wait, allowed, &mut refused)?;
-        drop(listener);
-        let outcome = take_over(&connection, wait);
-        confirm(&connection, &outcome, wait);
-        match outcome {
-            Ok(handed) if handed.is_empty() => Err(Error::new(
-                ErrorKind::Broken,
-                "the sender sent no descriptor",
-            )),
-            outcome => outcome,
-        }
-    }
+fn take(context: &Context, entrance: &Entrance, wait: &mut Wait) -> Result<Delivery> {
+    let listener = entrance.listener(Type::Stream)?;
+    let connection = entrance.accept(context, &listener, wait)?;
+    // Free for others while this one hands over.
+    drop(listener);
+    take_over(connection, wait)
 }

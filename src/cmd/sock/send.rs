@@ -1,19 +1,15 @@
 //! `ipc sock send`.
 
-use std::ffi::OsString;
 use std::os::fd::AsFd;
 
 use clap::Args;
 use serde::Serialize;
 
-use super::Sockets;
-use super::options::{Form, Guard, Patience};
+use super::options::{Client, Form};
 use super::payload::{self, Payload, Source};
-use super::talk::send_whole;
-use crate::cmd::complete;
+use super::talk::{send_whole, until_closed};
 use crate::cmd::context::Context;
-use crate::cmd::options::Waiting;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::facts::Label;
 use crate::object::socket::relay::{Framing, Relay};
@@ -33,7 +29,7 @@ Exit status:
   1    under --try: there is no room now
   3    nobody listens there, and --wait was not given
   4    the socket there is of another type
-  5    the receiver belongs to a user that is not allowed
+  5    the receiver belongs to a user that is not allowed, or turned this one away
   6    a message is longer than the socket takes
   7    what is there is not a socket; or the receiver went before it read everything
   124  the time is over
@@ -45,29 +41,28 @@ See also: unix(7), ipc-sock-recv(1), ipc-sock-connect(1)";
 /// Each argument is a message; without any, standard input is sent as it comes, or
 /// with --lines or --null one message for each line or record. On a stream the bytes
 /// follow each other, and --lines puts a line end after each argument. The end says
-/// that there is no more. What the kernel has taken counts as sent, whether the
-/// receiver reads it or not. The time-out is for all of it.
+/// that there is no more. The time-out is for all of it.
+///
+/// What the kernel has taken counts as sent, whether the receiver reads it or not: one
+/// that turns this user away, or is killed, may do so after the verb has ended with 0.
+/// With --confirm it ends when the receiver has closed the connection, and then 0 says
+/// that everything was read, 5 that this user was turned away, 7 that something was
+/// left. A datagram has no such answer.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Send {
-    /// Name, path or @abstract name of the socket
-    #[arg(value_name = "NAME", add = complete::names::<Sockets>())]
-    name: OsString,
+    #[command(flatten)]
+    client: Client,
 
     #[command(flatten)]
     payload: Payload,
 
+    /// Wait until the receiver has read everything and closed the connection
+    #[arg(long)]
+    confirm: bool,
+
     #[command(flatten)]
     form: Form,
-
-    #[command(flatten)]
-    patience: Patience,
-
-    #[command(flatten)]
-    waiting: Waiting,
-
-    #[command(flatten)]
-    guard: Guard,
 }
 
 #[derive(Serialize)]
@@ -79,18 +74,25 @@ struct Document {
 
 impl Send {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        let deadline = self.waiting.deadline();
-        let address = super::address(context, &self.name)?;
-        let allowed = self.guard.of_client(&address)?;
+        let mut target = self.client.target(context, "a receiver at")?;
+        if self.confirm && self.form.kind() == Type::Datagram {
+            let error = Error::new(ErrorKind::Usage, "nobody confirms datagrams");
+            return Err(error.hint("--type seqpacket has a connection").into());
+        }
         let source = self.payload.open()?;
-        let mut wait = context.wait(deadline, format!("a receiver at {address}"));
-        let until_there = self.patience.until_there();
-        let kind = self.form.kind();
-        let result = Connection::open(&address, kind, &allowed, until_there, &mut wait)
-            .and_then(|mut connection| self.send(&mut connection, &source, &mut wait));
+        if context.out.is_json() {
+            context.out.stdout().check()?;
+        }
+        let result = target.connect(self.form.kind()).and_then(|mut connection| {
+            self.send(&mut connection, &source, &mut target.wait)?;
+            match self.confirm {
+                true => until_closed(&mut connection, &mut target.wait),
+                false => Ok(()),
+            }
+        });
         let is_sent = result.is_ok();
         if context.out.is_json() {
-            let label = address.label(&context.scope);
+            let label = target.address.label(&context.scope);
             let sent = is_sent;
             context.out.json(&Document { label, sent })?;
         }
@@ -98,7 +100,7 @@ impl Send {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Exit::No),
             result => Ok(result
                 .map(|()| Exit::Done)
-                .map_err(|error| error.or_about(&address))?),
+                .map_err(|error| error.or_about(&target.address))?),
         }
     }
 

@@ -1,21 +1,16 @@
 //! `ipc sock send-fd`.
 
-use std::ffi::OsString;
-
 use clap::Args;
 use serde::Serialize;
 
-use super::Sockets;
-use super::handed::{Given, borrowed, collected};
-use super::options::{Guard, Patience};
-use crate::cmd::complete;
+use super::handed::{Given, borrowed, collected, given};
+use super::options::Client;
 use crate::cmd::context::Context;
-use crate::cmd::options::Waiting;
 use crate::error::ErrorKind;
 use crate::exit::Exit;
 use crate::facts::Label;
+use crate::object::socket::Type;
 use crate::object::socket::handing::{confirmed, hand_over};
-use crate::object::socket::{Connection, Type};
 
 const MORE: &str = "\
 Examples:
@@ -25,11 +20,13 @@ Examples:
       Hands over one's own input and output.
 
 Exit status:
-  1    under --try: the receiver has no room now
+  1    under --try: the receiver has no room now, or has not said within five seconds
+       that it has them
   3    nobody listens there, and --wait was not given; or a descriptor is not open
-  5    the receiver belongs to a user that is not allowed
-  6    the receiver could not take them, or too many are on their way
-  7    what is there is not a socket; or the receiver went before it took them
+  5    the receiver belongs to a user that is not allowed, or turns this one away
+  6    the receiver could not take or use them, or too many are on their way
+  7    what is there is not a socket; or the receiver went, or said something else,
+       without a word that it has them
   124  the time is over
 
 See also: unix(7), ipc-sock-recv-fd(1), ipc-sock-store(1)";
@@ -39,33 +36,27 @@ See also: unix(7), ipc-sock-recv-fd(1), ipc-sock-store(1)";
 /// Files, sockets, pipes, whatever is open: the receiver gets the same open file, with
 /// its position and its rights, even where it could not open it itself. Each may have
 /// a label; without, it is fd and the number. The verb waits until the receiver says
-/// that it has them all, or closes the connection.
+/// that it has them all, and fails when it ends without that word: ipc sock recv-fd says
+/// it when nothing but its command is left to be started, and takes it back when that
+/// fails. Whatever went wrong, the descriptors are open here still.
 ///
 /// A program of any language receives them: the bytes beside the descriptors are the
-/// labels, a line each.
+/// labels, a line each. To confirm, it answers with the line ok, or with a line that
+/// begins with "no: " and says why not, before it closes the connection; for one that
+/// does neither there is --no-confirm.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct SendFd {
-    /// Name, path or @abstract name of the socket
-    #[arg(value_name = "NAME", add = complete::names::<Sockets>())]
-    name: OsString,
+    #[command(flatten)]
+    client: Client,
 
     /// Numbers of open descriptors, each with a label if wanted: 3 or 3=log
-    #[arg(value_name = "FD[=LABEL]", required = true, value_parser = str::parse::<Given>)]
+    #[arg(value_name = "FD[=LABEL]", required = true, value_parser = given())]
     descriptors: Vec<Given>,
 
-    /// Do not wait until the receiver has them
+    /// Do not wait until the receiver says that it has them
     #[arg(long)]
     no_confirm: bool,
-
-    #[command(flatten)]
-    patience: Patience,
-
-    #[command(flatten)]
-    waiting: Waiting,
-
-    #[command(flatten)]
-    guard: Guard,
 }
 
 #[derive(Serialize)]
@@ -79,25 +70,24 @@ impl SendFd {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
         // First of all: what this process opens must not be taken for the caller's.
         let items = collected(&self.descriptors)?;
-        let deadline = self.waiting.deadline();
-        let address = super::address(context, &self.name)?;
-        let allowed = self.guard.of_client(&address)?;
-        let mut wait = context.wait(deadline, format!("a receiver at {address}"));
-        let until_there = self.patience.until_there();
-        let result = Connection::open(&address, Type::Stream, &allowed, until_there, &mut wait)
-            .and_then(|connection| {
-                hand_over(&connection, &borrowed(&items), &mut wait)?;
-                if self.no_confirm {
-                    return Ok(());
-                }
-                confirmed(&connection, &mut wait)
-            });
+        let mut target = self.client.target(context, "a receiver at")?;
+        if context.out.is_json() {
+            context.out.stdout().check()?;
+        }
+        let result = target.connect(Type::Stream).and_then(|connection| {
+            hand_over(&connection, &borrowed(&items), &mut target.wait)?;
+            if self.no_confirm {
+                return Ok(());
+            }
+            let wait = &mut target.wait;
+            wait.for_an_answer(|wait| confirmed(&connection, wait))
+        });
         match result {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Exit::No),
-            result => result.map_err(|error| error.or_about(&address))?,
+            result => result.map_err(|error| error.or_about(&target.address))?,
         }
         if context.out.is_json() {
-            let label = address.label(&context.scope);
+            let label = target.address.label(&context.scope);
             let sent = items.len();
             context.out.json(&Document { label, sent })?;
         }

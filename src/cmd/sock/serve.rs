@@ -5,7 +5,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use serde_json::json;
+use serde::Serialize;
 
 use super::Sockets;
 use super::options::Guard;
@@ -34,7 +34,7 @@ Exit status:
   5         the runtime folder is not for you alone
   7         something is there that is not a socket
   124       nobody connected for as long as --timeout says
-  126, 127  the command cannot be executed, is not found
+  126, 127  the command cannot be executed, is not found: at the start, or later
 
 See also: unix(7), ipc-sock-call(1), ipc-sock-connect(1), ipc-sock-listen(1)";
 
@@ -52,12 +52,15 @@ enum Connected {
 /// The command finds the peer in IPC_PEER_PID, IPC_PEER_UID and IPC_PEER_GID, by the
 /// word of the kernel, and the name in IPC_SOCK_NAME. Its exit code is its own
 /// affair; with --json each end is a line. Others than you and root are turned away
-/// before a command runs, unless --allow-uid lets them in.
+/// before a command runs, unless --allow-uid lets them in: they see the connection
+/// close, and an ipc on their side ends with exit code 5.
 ///
 /// Told to end (SIGTERM, SIGINT), it gives its name up, tells the commands that still
 /// run to end too, waits for them, kills those that take longer than five seconds,
 /// and dies by that signal. It removes its file only if that is still its own.
-/// Killed, it leaves a file that the next server replaces at once.
+/// Killed, it leaves a file that the next server replaces at once. A script that starts
+/// it in the background with & has it ignore SIGINT, as every shell without job control
+/// does, and its commands too: end it with SIGTERM.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Serve {
@@ -106,14 +109,33 @@ impl Serve {
             allowed: self.guard.of_server()?,
             idle: self.timeout,
         };
+        let name = service.spawn.name();
+        if let Some(ending) = service.spawn.obstacle() {
+            return context.explain_start(&name, ending);
+        }
+        if context.out.is_json() {
+            context.out.stdout().check()?;
+        }
         let listener = Listener::bind(&address, kind, self.mode.mode)?;
         let label = address.label(&context.scope);
         let mut log = Log { context, label };
         let ending = service.run(listener, &mut log);
         let ending = ending.map_err(|error| error.or_about(&address))?;
-        let name = service.spawn.name();
         log.context.explain_start(&name, ending)
     }
+}
+
+/// A connection that has ended.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    label: &'a Label,
+    pid: i32,
+    peer_pid: i32,
+    peer_uid: u32,
+    peer_gid: u32,
+    exit_code: Option<i32>,
+    signal: Option<i32>,
 }
 
 /// Tells what happens to connections.
@@ -132,15 +154,15 @@ impl Audience for Log<'_> {
             Ending::Signal(signal) => (None, Some(signal)),
         };
         let peer = served.peer;
-        self.context.out.json(&json!({
-            "name": self.label.name,
-            "pid": served.pid,
-            "peer_pid": peer.pid,
-            "peer_uid": peer.uid,
-            "peer_gid": peer.gid,
-            "exit_code": code,
-            "signal": signal,
-        }))?;
+        self.context.out.json(&Document {
+            label: &self.label,
+            pid: served.pid,
+            peer_pid: peer.pid,
+            peer_uid: peer.uid,
+            peer_gid: peer.gid,
+            exit_code: code,
+            signal,
+        })?;
         self.context.out.flush()
     }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Sockets;
-use super::handed::{Given, borrowed, collected};
+use super::handed::{Given, borrowed, collected, given};
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::cmd::options::Waiting;
@@ -23,7 +23,7 @@ Examples:
       Two more in the same store.
 
 Exit status:
-  1    under --try: the holder is busy
+  1    under --try: the holder is busy, and has not answered within five seconds
   3    a descriptor is not open
   4    a label is taken, or another server has the name
   6    a limit: the holder's table is full
@@ -46,7 +46,7 @@ pub(crate) struct Store {
     name: OsString,
 
     /// Numbers of open descriptors, each with a label if wanted: 3 or 3=log
-    #[arg(value_name = "FD[=LABEL]", required = true, value_parser = str::parse::<Given>)]
+    #[arg(value_name = "FD[=LABEL]", required = true, value_parser = given())]
     descriptors: Vec<Given>,
 
     #[command(flatten)]
@@ -66,6 +66,9 @@ impl Store {
         let items = collected(&self.descriptors)?;
         let deadline = self.waiting.deadline();
         let address = super::address(context, &self.name)?;
+        if context.out.is_json() {
+            context.out.stdout().check()?;
+        }
         let mut wait = context.wait(deadline, format!("the holder of {address}"));
         match Keeper::at(&address).put(&borrowed(&items), &mut wait) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Exit::No),

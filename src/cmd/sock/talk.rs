@@ -9,11 +9,11 @@ use super::options::Form;
 use super::payload;
 use crate::cmd::context::Context;
 use crate::deadline::Deadline;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::escape::escaped_text;
 use crate::facts::Label;
-use crate::object::socket::Connection;
 use crate::object::socket::relay::{Framing, Relay, Render};
+use crate::object::socket::{Connection, Incoming};
 use crate::output::payload::{Payload, json_line};
 use crate::output::stdout_descriptor;
 use crate::sys::startup;
@@ -111,7 +111,17 @@ pub(super) fn send_whole(connection: &Connection, bytes: &[u8], wait: &mut Wait)
     }
 }
 
-/// Tells of somebody who was turned away.
-pub(super) fn refusal(context: &Context, error: Error) {
-    context.report(&error.into());
+/// Waits until the other side has closed, having read everything; what it says
+/// meanwhile is dropped.
+pub(super) fn until_closed(connection: &mut Connection, wait: &mut Wait) -> Result<()> {
+    let mut dropped = Vec::new();
+    loop {
+        match connection.try_receive(&mut dropped)? {
+            Incoming::End => return Ok(()),
+            Incoming::Bytes => dropped.clear(),
+            Incoming::Nothing => {
+                connection.wait_for(PollFlags::POLLIN, wait)?;
+            }
+        }
+    }
 }

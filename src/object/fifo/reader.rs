@@ -74,20 +74,16 @@ impl Reader {
     /// [`ErrorKind::WouldBlock`], [`ErrorKind::TimedOut`] saying for whom it
     /// waited, [`ErrorKind::Broken`] when the FIFO was removed meanwhile.
     pub fn wait(&mut self, output: Option<BorrowedFd<'_>>, wait: &mut Wait) -> Result<Next> {
-        let mut is_first = true;
         loop {
             let mut watched = vec![PollFd::new(self.end.as_fd(), PollFlags::POLLIN)];
             watched.extend(output.map(|output| PollFd::new(output, PollFlags::empty())));
-            // Looked at once before the deadline is asked for.
-            let left = if is_first {
-                Some(Duration::ZERO)
-            } else {
-                let until = wait
-                    .next(Some(RECHECK))
-                    .map_err(|error| self.explained(error))?;
-                let until = until.into_iter().chain(self.patience).min();
-                until.map(|moment| moment.saturating_sub(monotonic_now()))
+            // What is ready counts, also when there is no time left to wait.
+            let (until, over) = match wait.next(Some(RECHECK)) {
+                Ok(until) => (until, None),
+                Err(error) => (Some(Duration::ZERO), Some(error)),
             };
+            let until = until.into_iter().chain(self.patience).min();
+            let left = until.map(|moment| moment.saturating_sub(monotonic_now()));
             match ppoll(&mut watched, left.map(Into::into), wait.mask()) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(errno) => return Err(Error::os(errno)),
@@ -102,10 +98,10 @@ impl Reader {
             if watched.get(1).and_then(PollFd::any) == Some(true) {
                 return Ok(Next::OutputClosed);
             }
-            if !is_first {
-                self.require_partner()?;
+            if let Some(error) = over {
+                return Err(self.explained(error));
             }
-            is_first = false;
+            self.require_partner()?;
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice};
-use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll, ppoll};
 use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::{read, write};
 
@@ -13,7 +13,9 @@ use super::{ATOMIC, BULK, Fifo};
 use crate::buffer::Buffer;
 use crate::deadline::{Deadline, monotonic_now};
 use crate::error::{Error, ErrorKind, Result};
+use crate::size::counted;
 use crate::sys::alarm::Alarm;
+use crate::sys::pipe;
 use crate::wait::{RECHECK, Wait};
 
 /// Bytes that are read at a time.
@@ -23,15 +25,22 @@ const CHUNK: usize = 256 << 10;
 #[derive(Debug)]
 pub struct Source {
     input: OwnedFd,
-    is_pipe: bool,
+    kind: SFlag,
 }
 
 impl Source {
     /// Reads from a descriptor.
     pub fn new(input: OwnedFd) -> Source {
-        let is_fifo = |mode: u32| SFlag::from_bits_truncate(mode) & SFlag::S_IFMT == SFlag::S_IFIFO;
-        let is_pipe = fstat(&input).is_ok_and(|found| is_fifo(found.st_mode));
-        Source { input, is_pipe }
+        let mode = fstat(&input).map_or(0, |found| found.st_mode);
+        let kind = SFlag::from_bits_truncate(mode) & SFlag::S_IFMT;
+        Source { input, kind }
+    }
+
+    /// Whether a pipe gives no more: it is empty and its last writer is gone.
+    fn has_ended(&self) -> bool {
+        let mut watched = [PollFd::new(self.input.as_fd(), PollFlags::POLLIN)];
+        let _ = poll(&mut watched, PollTimeout::ZERO);
+        watched[0].revents() == Some(PollFlags::POLLHUP)
     }
 }
 
@@ -86,7 +95,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes all that a source gives until its end.
+    /// Writes all that a source gives until its end. A reader that leaves
+    /// matters when there is more to write, or when it left something unread.
     ///
     /// What comes out of another pipe is moved without a copy. What lies in a
     /// file is copied: pages that are handed over would be those of the file,
@@ -95,13 +105,13 @@ impl Writer {
     /// # Errors
     /// As [`Writer::send`], and when the source cannot be read.
     pub fn send_all(&mut self, source: &Source, wait: &mut Wait) -> Result<()> {
-        if source.is_pipe {
+        if source.kind == SFlag::S_IFIFO {
             return self.splice_all(source, wait);
         }
         let mut chunk = Buffer::new(CHUNK);
         loop {
             match self.read_some(source, &mut chunk, wait)? {
-                0 => return Ok(()),
+                0 => return self.require_read(),
                 length => self.send(&chunk[..length], wait)?,
             }
         }
@@ -110,15 +120,28 @@ impl Writer {
     fn splice_all(&mut self, source: &Source, wait: &mut Wait) -> Result<()> {
         let flags = SpliceFFlags::SPLICE_F_MOVE | SpliceFFlags::SPLICE_F_NONBLOCK;
         let most = usize::try_from(BULK).unwrap_or(CHUNK);
+        let mut has_input = false;
         loop {
             match splice(&source.input, None, &self.end, None, most, flags) {
-                Ok(0) => return Ok(()),
-                Ok(count) => self.sent += count as u64,
+                Ok(0) => return self.require_read(),
+                Ok(count) => {
+                    self.sent += count as u64;
+                    has_input = false;
+                }
                 Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => {
-                    // One of both is not ready, and the call does not say which.
-                    self.wait_for_input(source, wait)?;
+                // It looks for a reader and for room first, with nothing to send too.
+                Err(Errno::EPIPE) if source.has_ended() => return self.require_read(),
+                Err(Errno::EAGAIN) if has_input && source.has_ended() => {
+                    return self.require_read();
+                }
+                // One of both is not ready, and the call does not say which.
+                Err(Errno::EAGAIN) if has_input => {
                     self.wait_for_room(wait)?;
+                    has_input = false;
+                }
+                Err(Errno::EAGAIN) => {
+                    self.wait_for_input(source, wait)?;
+                    has_input = true;
                 }
                 Err(errno) => return Err(self.refused(errno)),
             }
@@ -166,12 +189,33 @@ impl Writer {
             records += 1;
             self.send(&rest, wait)?;
         }
-        Ok(records)
+        self.require_read().map(|()| records)
+    }
+
+    /// At the end of the input: a last reader that is gone has read everything.
+    fn require_read(&self) -> Result<()> {
+        let mut watched = [PollFd::new(self.end.as_fd(), PollFlags::empty())];
+        let _ = poll(&mut watched, PollTimeout::ZERO);
+        if !has_failed(&watched[0]) {
+            return Ok(());
+        }
+        match pipe::waiting(&self.end) {
+            Ok(0) | Err(_) => Ok(()),
+            Ok(left) => {
+                let error = self.refused(Errno::EPIPE);
+                let left = counted(left, "byte");
+                let why = format!("the last reader is gone and left {left} unread");
+                Err(error.saying(self.so_far(&why)))
+            }
+        }
     }
 
     fn read_some(&self, source: &Source, buffer: &mut [u8], wait: &mut Wait) -> Result<usize> {
         loop {
-            self.wait_for_input(source, wait)?;
+            // A file has what it has.
+            if source.kind != SFlag::S_IFREG {
+                self.wait_for_input(source, wait)?;
+            }
             match read(&source.input, buffer) {
                 Err(Errno::EINTR | Errno::EAGAIN) => {}
                 result => return result.map_err(|errno| Error::os(errno).about("input")),
@@ -179,12 +223,10 @@ impl Writer {
         }
     }
 
-    /// Sleeps until the source has something; the reader must not leave meanwhile.
+    /// Sleeps until the source has something or has ended. The reader may leave
+    /// meanwhile: one that has taken everything is right to, and another may come.
     fn wait_for_input(&self, source: &Source, wait: &mut Wait) -> Result<()> {
-        let mut watched = [
-            PollFd::new(source.input.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.end.as_fd(), PollFlags::empty()),
-        ];
+        let mut watched = [PollFd::new(source.input.as_fd(), PollFlags::POLLIN)];
         // Not to wait is about the reader: an input comes as it comes.
         let mut patient = Wait::until(Deadline::Never);
         let wait = match wait.deadline() {
@@ -196,25 +238,32 @@ impl Writer {
 
     fn wait_for_room(&self, wait: &mut Wait) -> Result<()> {
         let mut watched = [PollFd::new(self.end.as_fd(), PollFlags::POLLOUT)];
-        self.sleep(&mut watched, wait, "timed out: the reader does not read")
+        self.sleep(&mut watched, wait, "timed out: the reader does not read")?;
+        match has_failed(&watched[0]) {
+            true => Err(self.refused(Errno::EPIPE)),
+            false => Ok(()),
+        }
     }
 
     fn sleep(&self, watched: &mut [PollFd<'_>], wait: &mut Wait, why: &str) -> Result<()> {
-        let mut left = Some(Duration::ZERO);
         loop {
+            // What is ready counts, also when there is no time left to wait.
+            let (until, over) = match wait.next(None) {
+                Ok(until) => (until, None),
+                Err(error) => (Some(Duration::ZERO), Some(error)),
+            };
+            let left = until.map(|moment| moment.saturating_sub(monotonic_now()));
             match ppoll(watched, left.map(Into::into), wait.mask()) {
                 Ok(0) | Err(Errno::EINTR) => {}
-                Ok(_) if watched.last().is_some_and(has_failed) => {
-                    return Err(self.refused(Errno::EPIPE));
-                }
                 Ok(_) => return Ok(()),
                 Err(errno) => return Err(Error::os(errno)),
             }
-            let until = wait.next(None).map_err(|error| match error.kind() {
-                ErrorKind::TimedOut => error.saying(self.so_far(why)),
-                _ => error,
-            })?;
-            left = until.map(|moment| moment.saturating_sub(monotonic_now()));
+            if let Some(error) = over {
+                return Err(match error.kind() {
+                    ErrorKind::TimedOut => error.saying(self.so_far(why)),
+                    _ => error,
+                });
+            }
         }
     }
 

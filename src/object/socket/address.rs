@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::socket::UnixAddr;
 
-use super::place::{Place, find};
+use super::place::{Place as Folder, find};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::facts::Label;
 use crate::name::{Name, Scope};
-use crate::runtime;
+use crate::place::{Place, is_path};
 
 /// What stands before the name of a socket in the runtime folder.
 pub const PREFIX: &str = "sock.";
@@ -23,22 +23,25 @@ const MAX_ABSTRACT: usize = 107;
 /// Where a socket is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
-    /// A name, in the runtime folder of this user.
-    Named(Name),
-    /// A file anywhere.
-    Path(PathBuf),
+    /// A file: under a name in the runtime folder of this user, or anywhere.
+    File(Place),
     /// An abstract name, open to every user of the network namespace.
     Abstract(Vec<u8>),
 }
 
 impl Address {
+    /// The socket of a name in the runtime folder.
+    pub fn named(name: &Name) -> Address {
+        Address::File(Place::Name(name.clone()))
+    }
+
     /// Reads a word: `@x` is abstract, a slash elsewhere than in front makes a
     /// path, all else is a name. The scope goes before names, not before paths.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] for what is none of them.
     pub fn parse(scope: &Scope, raw: &OsStr) -> Result<Address> {
-        Address::read(scope, raw, Name::parse)
+        Address::read(scope, raw, Place::parse)
     }
 
     /// As [`Address::parse`], for what is looked at or removed: any bytes.
@@ -46,22 +49,23 @@ impl Address {
     /// # Errors
     /// As [`Address::parse`].
     pub fn foreign(scope: &Scope, raw: &OsStr) -> Result<Address> {
-        Address::read(scope, raw, Name::foreign)
+        Address::read(scope, raw, Place::foreign)
     }
 
-    fn read(scope: &Scope, raw: &OsStr, name: fn(&[u8]) -> Result<Name>) -> Result<Address> {
+    fn read(
+        scope: &Scope,
+        raw: &OsStr,
+        place: fn(&OsStr, &Scope) -> Result<Place>,
+    ) -> Result<Address> {
         let bytes = raw.as_bytes();
         if let Some(inner) = bytes.strip_prefix(b"@") {
             return abstract_address(scope, inner);
         }
-        if bytes.iter().skip(1).any(|byte| *byte == b'/') {
-            if bytes.contains(&0) || Path::new(raw).file_name().is_none() {
-                let error = Error::new(ErrorKind::Usage, "a path has a file name at its end");
-                return Err(error.about(escaped(bytes)));
-            }
-            return Ok(Address::Path(PathBuf::from(raw)));
+        if is_path(raw) && (bytes.contains(&0) || Path::new(raw).file_name().is_none()) {
+            let error = Error::new(ErrorKind::Usage, "a path has a file name at its end");
+            return Err(error.about(escaped(bytes)));
         }
-        name(&scope.qualify(raw)).map(Address::Named)
+        place(raw, scope).map(Address::File)
     }
 
     /// The file, unless it is abstract. The runtime folder is made if missing.
@@ -69,11 +73,10 @@ impl Address {
     /// # Errors
     /// When the runtime folder is not for this user alone.
     pub fn file(&self) -> Result<Option<PathBuf>> {
-        Ok(match self {
-            Address::Named(name) => Some(name.file_in(&runtime::folder()?, PREFIX)),
-            Address::Path(path) => Some(path.clone()),
-            Address::Abstract(_) => None,
-        })
+        match self {
+            Address::File(place) => place.ready_file(PREFIX).map(Some),
+            Address::Abstract(_) => Ok(None),
+        }
     }
 
     /// Removes the file of a socket: of a dead one, or with `even_alive` of any.
@@ -90,7 +93,7 @@ impl Address {
             ErrorKind::Missing => error.saying("no such socket"),
             _ => error,
         };
-        let place = Place::lock(&path).map_err(missing)?;
+        let place = Folder::lock(&path).map_err(missing)?;
         let found = find(&path).map_err(missing)?;
         if !even_alive && found.is_alive()? {
             let error = Error::new(ErrorKind::WouldBlock, "a server is there");
@@ -107,33 +110,24 @@ impl Address {
     /// [`ErrorKind::Usage`] when it is not printable.
     pub fn check_new(&self) -> Result<()> {
         match self {
-            Address::Named(name) => name.check_new(),
+            Address::File(place) => place.check_new(),
             Address::Abstract(name) => Name::listed(name).check_new(),
-            Address::Path(_) => Ok(()),
         }
     }
 
     /// The name as JSON has it, without the scope.
     pub fn label(&self, scope: &Scope) -> Label {
-        let inner = |bytes: &[u8]| scope.strip(bytes).unwrap_or(bytes).to_vec();
-        let text = |bytes: &[u8]| Label {
-            name_bytes: std::str::from_utf8(bytes).is_err().then(|| bytes.to_vec()),
-            name: std::str::from_utf8(bytes).map_or_else(|_| escaped(bytes), str::to_owned),
-        };
         match self {
-            Address::Named(name) => Label::new(&inner(name.as_bytes())),
-            Address::Path(path) => text(path.as_os_str().as_bytes()),
-            Address::Abstract(name) => text(&[b"@", &inner(name)[..]].concat()),
+            Address::File(place) => place.label(scope),
+            Address::Abstract(_) => Label::of_path(&self.inner(scope)),
         }
     }
 
     /// The bytes by which an `ipc` within a command finds it: without the scope.
     pub fn inner(&self, scope: &Scope) -> Vec<u8> {
-        let inner = |bytes: &[u8]| scope.strip(bytes).unwrap_or(bytes).to_vec();
         match self {
-            Address::Named(name) => inner(name.as_bytes()),
-            Address::Path(path) => path.as_os_str().as_bytes().to_vec(),
-            Address::Abstract(name) => [b"@", &inner(name)[..]].concat(),
+            Address::File(place) => place.inner(scope).to_vec(),
+            Address::Abstract(name) => [b"@", scope.strip(name).unwrap_or(name)].concat(),
         }
     }
 }
@@ -164,8 +158,7 @@ pub(super) fn abstract_name(name: &[u8]) -> Result<UnixAddr> {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Address::Named(name) => name.fmt(f),
-            Address::Path(path) => f.write_str(&escaped(path.as_os_str().as_bytes())),
+            Address::File(place) => place.fmt(f),
             Address::Abstract(name) => write!(f, "@{}", escaped(name)),
         }
     }

@@ -1,6 +1,7 @@
 //! One end of a conversation.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::cell::Cell;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -18,6 +19,7 @@ use super::sleep::{sleep, sleep_at_most};
 use super::{Allowed, Peer, Type, peer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::ancillary::{peek, receive};
+use crate::sys::descriptors::duplicate_above;
 use crate::sys::pidfd;
 use crate::wait::{RECHECK, Wait};
 
@@ -49,6 +51,8 @@ pub struct Connection {
     process: Option<OwnedFd>,
     answers: Option<UnixAddr>,
     has_peer: bool,
+    /// Whether the other side is known to talk with this one.
+    pub(super) is_welcome: Cell<bool>,
 }
 
 impl Connection {
@@ -64,6 +68,7 @@ impl Connection {
             process: None,
             answers: None,
             has_peer: true,
+            is_welcome: Cell::new(true),
         }
     }
 
@@ -93,6 +98,7 @@ impl Connection {
                 Ok(mut connection) => {
                     connection.require(allowed).map_err(about)?;
                     connection.allowed = allowed.clone();
+                    connection.is_welcome.set(kind == Type::Datagram);
                     return Ok(connection);
                 }
                 Err(error) if error.kind() == ErrorKind::Missing && until_there => {}
@@ -146,8 +152,9 @@ impl Connection {
     /// when there is no room.
     ///
     /// # Errors
-    /// [`ErrorKind::Broken`] when the other side is gone, [`ErrorKind::Limit`]
-    /// for a message that is too long.
+    /// [`ErrorKind::Broken`] when the other side is gone, [`ErrorKind::Denied`]
+    /// when it turned this one away, [`ErrorKind::Limit`] for a message that is
+    /// too long.
     pub fn try_send(&self, bytes: &[u8]) -> Result<Option<usize>> {
         match send(self.socket.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL) {
             Ok(sent) => Ok(Some(sent)),
@@ -155,7 +162,7 @@ impl Connection {
             Err(Errno::EMSGSIZE) => Err(Error::os(Errno::EMSGSIZE)
                 .saying(format!("a message of {} bytes is too long", bytes.len()))
                 .hint("sysctl net.core.wmem_max bounds messages; a stream takes any length")),
-            Err(errno) => Err(gone(errno)),
+            Err(errno) => Err(self.turned_away().unwrap_or_else(|| gone(errno))),
         }
     }
 
@@ -163,8 +170,12 @@ impl Connection {
     /// message. A datagram without bytes is an end; a packet without is a message.
     ///
     /// # Errors
-    /// [`ErrorKind::Broken`] when the other side went without reading all.
+    /// [`ErrorKind::Broken`] when the other side went without reading all,
+    /// [`ErrorKind::Denied`] when it turned this one away.
     pub fn try_receive(&mut self, bytes: &mut Vec<u8>) -> Result<Incoming> {
+        if !self.may_read()? {
+            return Ok(Incoming::Nothing);
+        }
         let start = bytes.len();
         let result = match self.kind {
             Type::Stream => self.receive_bytes(bytes),
@@ -268,6 +279,12 @@ impl Connection {
         };
     }
 
+    /// Moves to a descriptor number of at least `least`.
+    pub(super) fn move_above(&mut self, least: RawFd) -> nix::Result<()> {
+        self.socket = duplicate_above(self.socket.as_raw_fd(), least)?;
+        Ok(())
+    }
+
     /// The socket as a command takes it: it blocks.
     ///
     /// # Errors
@@ -321,7 +338,7 @@ impl AsFd for Connection {
 }
 
 /// A refusal on a connection: the other side is gone, or something else is.
-fn gone(errno: Errno) -> Error {
+pub(super) fn gone(errno: Errno) -> Error {
     let error = Error::os(errno);
     match errno {
         Errno::EPIPE | Errno::ECONNRESET | Errno::ECONNREFUSED | Errno::ENOTCONN => error

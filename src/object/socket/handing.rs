@@ -3,7 +3,7 @@
 //! The bytes beside them are the labels, a line each, in the order of the
 //! descriptors; whoever sends other bytes has sent descriptors without labels.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::poll::PollFlags;
@@ -48,8 +48,8 @@ pub fn check_label(label: &str) -> Result<()> {
 /// Sends one packet of bytes and descriptors, waiting for room.
 ///
 /// # Errors
-/// [`ErrorKind::Broken`] when the other side is gone, [`ErrorKind::Limit`]
-/// when too many descriptors are on their way, and what [`Wait::next`] says.
+/// [`ErrorKind::Broken`] when the other side is gone, [`ErrorKind::Denied`]
+/// when it turned this one away, [`ErrorKind::Limit`] when too many descriptors are on their way, and what [`Wait::next`] says.
 pub fn send_packet(
     connection: &Connection,
     bytes: &[u8],
@@ -78,7 +78,8 @@ pub fn send_packet(
             }
             Err(errno @ (Errno::EPIPE | Errno::ECONNRESET)) => {
                 let error = Error::os(errno).meaning(ErrorKind::Broken);
-                return Err(error.saying("the receiver is gone"));
+                let gone = error.saying("the receiver is gone");
+                return Err(connection.turned_away().unwrap_or(gone));
             }
             Err(errno) => return Err(Error::os(errno)),
         }
@@ -94,6 +95,10 @@ pub fn send_packet(
 pub fn receive_packet(connection: &Connection, wait: &mut Wait) -> Result<(Vec<u8>, Vec<OwnedFd>)> {
     let mut buffer = vec![0; BYTES];
     loop {
+        if !connection.may_read()? {
+            connection.wait_for(PollFlags::POLLIN, wait)?;
+            continue;
+        }
         match receive(connection.as_fd(), &mut buffer) {
             Ok(received) if received.is_cut => {
                 let came = received.descriptors.len();
@@ -150,11 +155,93 @@ pub fn hand_over(
     Ok(())
 }
 
+/// What a giver is told about the descriptors that it gave.
+#[derive(Debug, Clone, Copy)]
+pub struct Words {
+    /// They are here and can go there.
+    pub yes: &'static [u8],
+    /// They are not wanted after all; why follows.
+    pub no: &'static [u8],
+}
+
+/// The words between send-fd and recv-fd: lines of text, for any program.
+const OPEN: Words = Words {
+    yes: b"ok\n",
+    no: b"no: ",
+};
+
+/// Descriptors that came, while who gave them waits to hear what became of them.
+///
+/// The connection is closed on exec: what was said before that holds then. The
+/// giver has them still when it is dropped, or this process killed, without a word.
+#[derive(Debug)]
+pub struct Delivery {
+    /// What came, in order.
+    pub handed: Vec<Handed>,
+    giver: Connection,
+    words: Words,
+}
+
+impl Delivery {
+    /// What came over this connection, whose other side understands these words.
+    pub fn new(giver: Connection, handed: Vec<Handed>, words: Words) -> Delivery {
+        Delivery {
+            handed,
+            giver,
+            words,
+        }
+    }
+
+    /// Moves the connection to a number of at least `least`, out of the way of
+    /// what is put below.
+    ///
+    /// # Errors
+    /// EMFILE or EINVAL when there is no such number, fcntl(2).
+    pub fn stay_above(&mut self, least: RawFd) -> nix::Result<()> {
+        self.giver.move_above(least)
+    }
+
+    /// Says that they are taken; a later no takes that back.
+    pub fn accept(&self) {
+        // A giver that does not listen any more has its descriptors still.
+        let _ = self.giver.try_send(self.words.yes);
+    }
+
+    /// Says that they are not, and why.
+    pub fn decline(&self, why: &Error) {
+        let why = format!("{why}\n");
+        let _ = self
+            .giver
+            .try_send(&[self.words.no, why.as_bytes()].concat());
+    }
+
+    /// Says that they are taken, and waits until the giver has let go of them.
+    pub fn finish(self, wait: &mut Wait) {
+        self.accept();
+        self.giver.shut_down_writing();
+        // They are here, whatever becomes of the giver now.
+        while receive_packet(&self.giver, wait).is_ok_and(|(bytes, _)| !bytes.is_empty()) {}
+    }
+}
+
 /// Takes all descriptors of a connection, up to its end.
 ///
 /// # Errors
-/// As [`receive_packet`]; what came is closed.
-pub fn take_over(connection: &Connection, wait: &mut Wait) -> Result<Vec<Handed>> {
+/// As [`receive_packet`]; what came is closed, and the sender is told.
+pub fn take_over(connection: Connection, wait: &mut Wait) -> Result<Delivery> {
+    let mut delivery = Delivery::new(connection, Vec::new(), OPEN);
+    let taken = taken(&delivery.giver, wait).and_then(|handed| match handed.is_empty() {
+        true => Err(Error::new(
+            ErrorKind::Broken,
+            "the sender sent no descriptor",
+        )),
+        false => Ok(handed),
+    });
+    delivery.handed = taken.inspect_err(|error| delivery.decline(error))?;
+    Ok(delivery)
+}
+
+fn taken(connection: &Connection, wait: &mut Wait) -> Result<Vec<Handed>> {
     let (mut text, mut descriptors) = (Vec::new(), Vec::new());
     loop {
         let (bytes, fds) = receive_packet(connection, wait)?;
@@ -185,20 +272,11 @@ pub fn labelled(text: &[u8], descriptors: Vec<OwnedFd>) -> Vec<Handed> {
         .collect()
 }
 
-/// Tells the sender how it went: a word for success, else why not.
-pub fn confirm(connection: &Connection, outcome: &Result<Vec<Handed>>, wait: &mut Wait) {
-    let text = match outcome {
-        Ok(_) => "ok\n".to_owned(),
-        Err(error) => format!("{error}\n"),
-    };
-    // A sender that does not listen any more has its descriptors still.
-    let _ = send_packet(connection, text.as_bytes(), &[], wait);
-}
-
-/// Waits for the receiver's word; one that just closes has taken them.
+/// Waits for the receiver's word that it has them, and for the end after it.
 ///
 /// # Errors
-/// [`ErrorKind::Limit`] with what the receiver says.
+/// [`ErrorKind::Limit`] with what the receiver says, [`ErrorKind::Broken`] when
+/// it says nothing, or what no receiver of descriptors says.
 pub fn confirmed(connection: &Connection, wait: &mut Wait) -> Result<()> {
     let mut said = Vec::new();
     loop {
@@ -208,13 +286,29 @@ pub fn confirmed(connection: &Connection, wait: &mut Wait) -> Result<()> {
         }
         said.extend(bytes);
     }
-    let said = String::from_utf8_lossy(&said);
-    match said.trim_end() {
-        "" | "ok" => Ok(()),
-        why => {
+    judged(&said)
+}
+
+/// What the last line of a receiver means.
+fn judged(said: &[u8]) -> Result<()> {
+    let said = String::from_utf8_lossy(said);
+    let unconfirmed = |message: String| {
+        let error = Error::new(ErrorKind::Broken, message);
+        Err(error.hint("--no-confirm does not wait for the ok of an ipc sock recv-fd"))
+    };
+    let last = said.lines().last().unwrap_or_default();
+    match (last, last.strip_prefix("no: ")) {
+        ("ok", _) => Ok(()),
+        (_, Some(why)) => {
             let why = escaped(why.as_bytes());
             let message = format!("the receiver could not take them: {why}");
             Err(Error::new(ErrorKind::Limit, message))
+        }
+        ("", None) => unconfirmed("the receiver closed without a word that it has them".to_owned()),
+        (other, None) => {
+            let other: String = other.chars().take(80).collect();
+            let other = escaped(other.as_bytes());
+            unconfirmed(format!("the receiver does not say ok but '{other}'"))
         }
     }
 }
@@ -244,6 +338,16 @@ mod tests {
         assert_eq!(labels(b"x", 2), ["unknown", "unknown"]);
         assert_eq!(labels(b"x", 1), ["unknown"]);
         assert_eq!(labels(b"a:b\nc\n", 2), ["unknown", "c"]);
+    }
+
+    #[test]
+    fn the_last_word_of_a_receiver_counts() {
+        let kind = |said: &[u8]| judged(said).map_err(|error| error.kind());
+        assert_eq!(kind(b"ok\n"), Ok(()));
+        assert_eq!(kind(b"ok\nno: exec\n"), Err(ErrorKind::Limit));
+        for said in [&b""[..], b"hello", b"okay\n", b"ok\nbye\n", b"\xff"] {
+            assert_eq!(kind(said), Err(ErrorKind::Broken));
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What can be seen of a socket without connecting to it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use super::address::Address;
 use super::diag::{self, Entry};
 use super::place::find;
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{Described, Facts, Label};
+use crate::facts::{Described, Facts, Label, PathLabel};
 use crate::name::Scope;
 
 /// What a listing or `stat` shows of a socket.
@@ -34,7 +34,8 @@ pub struct SocketInfo {
     /// Processes that have it, as far as this user may see.
     pub pids: Vec<i32>,
     /// The file, for other programs.
-    pub path: Option<String>,
+    #[serde(flatten)]
+    pub path: PathLabel,
     /// Owner, mode, place and time.
     #[serde(flatten)]
     pub facts: Facts,
@@ -116,15 +117,11 @@ impl SocketInfo {
             waiting: queue.map(|(waiting, _)| waiting),
             backlog: queue.map(|(_, most)| most),
             pids: Vec::new(),
-            path: path.map(|path: &Path| shown(path.to_owned())),
+            path: path.map(PathLabel::from).unwrap_or_default(),
             facts,
             socket: entry.map(|entry| entry.inode),
         }
     }
-}
-
-fn shown(path: PathBuf) -> String {
-    path.to_string_lossy().into_owned()
 }
 
 fn of_abstract(name: &[u8], label: Label, bound: &[Entry]) -> Result<SocketInfo> {

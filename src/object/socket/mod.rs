@@ -29,6 +29,7 @@ mod info;
 mod opening;
 mod peer;
 pub mod place;
+mod refusal;
 pub mod relay;
 mod sleep;
 
@@ -175,7 +176,7 @@ impl Listener {
                 Type::Datagram => self.first_sender(allowed, refused)?,
                 _ => self.try_accept()?,
             };
-            match taken.map(|taken| (taken.require(allowed), taken)) {
+            match taken.map(|taken| (taken.admit(allowed), taken)) {
                 Some((Ok(()), taken)) => return Ok(taken),
                 Some((Err(error), _)) => refused(error),
                 None => {

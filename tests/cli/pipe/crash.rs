@@ -53,9 +53,10 @@ fn when_the_reader_is_killed_the_writer_is_told() {
             .start_with_input();
         std::io::Write::write_all(&mut input, b"line\n").unwrap();
         assert_eq!(recv.line(), "line");
-        // Nothing more is sent: it hears of it in its sleep.
         recv.signal(libc::SIGKILL);
         recv.wait();
+        // It hears of it when there is more to send.
+        std::io::Write::write_all(&mut input, b"more\n").unwrap();
         let (status, _, said) = send.finish();
         assert_eq!(status.code(), Some(7), "{said}");
         let told = "the last reader is gone; 5 bytes are sent (EPIPE)";

@@ -240,3 +240,63 @@ fn paths_are_used_as_they_are_and_have_no_scope() {
         .stdout("{\"name\":\"./in\",\"removed\":true}\n");
     assert!(!file.exists());
 }
+
+#[test]
+fn a_reader_that_has_taken_everything_may_leave() {
+    let sb = Sandbox::new();
+    made(&sb, "log");
+    for more in [&[][..], &["--lines"]] {
+        let recv = ["pipe", "recv", "log", "-t", "30s", "-n"];
+        let send = ["pipe", "send", "log", "-t", "30s"];
+        let first = sb.ipc(recv.iter().chain(&["4"])).start();
+        let (send, mut input) = sb.ipc(send.iter().chain(more)).start_with_input();
+        input.write_all(b"one\n").unwrap();
+        assert_eq!(first.finish().1, "one\n");
+        send.blocked_in(&[libc::SYS_ppoll]);
+        // Another one goes on where the first stopped.
+        let second = sb.ipc(recv.iter().chain(&["4"])).start();
+        second.blocked_in(&[libc::SYS_ppoll]);
+        input.write_all(b"two\n").unwrap();
+        let (status, printed, said) = second.finish();
+        assert_eq!(
+            (status.code(), printed.as_str()),
+            (Some(0), "two\n"),
+            "{said}"
+        );
+        send.blocked_in(&[libc::SYS_ppoll]);
+        drop(input);
+        let (status, _, said) = send.finish();
+        assert_eq!((status.code(), said.as_str()), (Some(0), ""));
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_something_is_told_of_at_the_end() {
+    let sb = Sandbox::new();
+    made(&sb, "log");
+    for more in [&[][..], &["--lines"]] {
+        let recv = sb
+            .ipc(["pipe", "recv", "log", "-t", "30s", "-n", "1"])
+            .start();
+        let send = ["pipe", "send", "log", "-t", "30s"];
+        let (send, mut input) = sb.ipc(send.iter().chain(more)).start_with_input();
+        input.write_all(b"one\n").unwrap();
+        assert_eq!(recv.finish().1, "o");
+        send.blocked_in(&[libc::SYS_ppoll]);
+        drop(input);
+        let (status, _, said) = send.finish();
+        assert_eq!(status.code(), Some(7), "{said}");
+        let told = "the last reader is gone and left 3 bytes unread; 4 bytes are sent";
+        assert!(said.contains(told), "{said}");
+    }
+}
+
+#[test]
+fn an_input_that_fills_the_pipe_to_the_brim_has_an_end() {
+    let sb = Sandbox::new();
+    let path = made(&sb, "log");
+    let _both = held(&path);
+    sb.sh("head -c 65536 /dev/zero | ipc pipe send log --size 64K -t 30s")
+        .run()
+        .ok();
+}

@@ -339,3 +339,30 @@ fn a_source_that_is_missing_wakes_nobody() {
     assert!(status.success());
     assert_eq!(printed, "x");
 }
+
+#[test]
+fn a_pipe_of_no_size_and_a_separator_of_no_length_are_refused() {
+    let sb = Sandbox::new();
+    made(&sb, "log");
+    for words in [
+        &["send", "log", "x", "--size", "0"][..],
+        &["recv", "log", "--size", "0"],
+    ] {
+        sb.ipc(["pipe"].iter().chain(words))
+            .run()
+            .code(2)
+            .stderr_has("at least one byte");
+    }
+    for (option, word, why) in [
+        ("--size", "0", "at least one byte"),
+        ("--separator", "", "a word, not nothing"),
+    ] {
+        for verb in ["run", "duplex"] {
+            let words = [
+                "pipe", verb, option, word, "--", "touch", "made", "::", "cat",
+            ];
+            sb.ipc(words).run().code(125).stderr_has(why);
+            assert!(!sb.folder().join("made").exists());
+        }
+    }
+}

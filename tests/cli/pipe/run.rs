@@ -264,3 +264,19 @@ fn commands_are_started_as_the_caller_would_have() {
     };
     assert_ne!(ignored(""), ignored("trap '' PIPE;"));
 }
+
+#[test]
+fn a_report_that_does_not_arrive_is_125() {
+    let sb = Sandbox::new();
+    for (stderr, made) in [("2> /dev/full", true), ("2>&-", false)] {
+        let script = format!("ipc pipe run --json -- touch made :: true {stderr}");
+        sb.sh(&script).run().code(125).stderr("");
+        // What is known to be closed is refused before anything runs.
+        let file = sb.folder().join("made");
+        assert_eq!(file.exists(), made, "{stderr}");
+        let _ = std::fs::remove_file(file);
+    }
+    sb.sh("ipc pipe run --report r --json -- touch made :: true 2>&-")
+        .run()
+        .code(0);
+}

@@ -60,6 +60,48 @@ fn stat_says_who_has_it_open_at_which_end_and_what_is_in_it() {
 }
 
 #[test]
+fn a_path_of_odd_bytes_is_escaped_once_and_json_has_its_bytes() {
+    use std::os::unix::ffi::OsStrExt;
+    let sb = Sandbox::new();
+    let raw = b"./a\xff\\b";
+    let word = std::ffi::OsStr::from_bytes(raw);
+    let words = |verb| [verb, word, "--json".as_ref()];
+    for verb in ["create", "stat"] {
+        let shown = sb
+            .ipc(["pipe".as_ref()].into_iter().chain(words(verb.as_ref())))
+            .run();
+        let shown = shown.code(0).json();
+        let object = shown.pointer("/objects/0").unwrap_or(&shown);
+        for key in ["name", "path"] {
+            assert_eq!(object[key], "./a\\xff\\\\b", "{verb} {key}");
+            assert_eq!(object[format!("{key}_bytes")], json!(raw), "{verb} {key}");
+        }
+    }
+    let shown = sb.ipc(["pipe".as_ref(), "stat".as_ref(), word]).run();
+    let text = String::from_utf8_lossy(&shown.ok().stdout).into_owned();
+    for key in ["name:", "path:"] {
+        let line = format!("{key:<14}./a\\xff\\\\b\n");
+        assert!(text.contains(&line), "{text}");
+    }
+    // What is text is itself in JSON, backslash and all.
+    let shown = sb.ipc(["pipe", "create", "./c\\d", "--json"]).run();
+    let shown = shown.code(0).json();
+    assert_eq!(shown["path"], "./c\\d");
+    assert_eq!(shown.get("path_bytes"), None);
+}
+
+#[test]
+fn stat_shows_a_time_as_a_time() {
+    let sb = Sandbox::new();
+    made(&sb, "log");
+    let shown = sb.ipc(["pipe", "stat", "log"]).run();
+    let text = String::from_utf8_lossy(&shown.ok().stdout).into_owned();
+    let line = text.lines().find(|line| line.starts_with("modified:"));
+    let value = line.unwrap().trim_start_matches("modified:").trim();
+    assert!(value.starts_with("20") && value.ends_with('Z'), "{value}");
+}
+
+#[test]
 fn looking_wakes_nobody() {
     let sb = Sandbox::new();
     let path = made(&sb, "log");

@@ -286,3 +286,44 @@ fn live_names_are_completed() {
     let text = String::from_utf8_lossy(&completed.stdout).into_owned();
     assert!(text.starts_with("alive\tstream, process "), "{completed}");
 }
+
+#[test]
+fn a_result_that_cannot_arrive_is_6_for_every_verb_that_prints_one() {
+    let sb = Sandbox::new();
+    let _server = sb
+        .ipc(["sock", "serve", "s", "-t", "30s", "--", "cat"])
+        .start();
+    until("the socket", || file_of(&sb, "s").exists());
+    sb.sh("ipc sock store keep 0=in").run().ok();
+    for (output, why) in [("> /dev/full", "no space left"), (">&-", "is closed")] {
+        for verb in [
+            "listen x -t 30s",
+            "connect s -t 30s",
+            "recv x -t 30s",
+            "call s y -t 30s",
+            "send s y --json -t 30s",
+            "send-fd s 0 --json -t 30s",
+            "serve x --json -t 1s -- cat",
+            "recv-fd x -t 30s",
+            "store keep 0=new --json -t 30s",
+            "fetch keep -t 30s",
+            "fetch keep --list -t 30s",
+            "fetch keep --list --json -t 30s",
+            "stat s",
+            "stat s --json",
+            "ls",
+            "ls --json",
+        ] {
+            let refused = sb.sh(&format!("ipc sock {verb} {output}")).run();
+            refused.code(6).stderr_has(why);
+        }
+    }
+    // Nothing was done of which nobody would have heard.
+    sb.ipc(["sock", "fetch", "keep", "--list"])
+        .run()
+        .ok()
+        .stdout("in\n");
+    sb.ipc(["sock", "fetch", "keep", "--exec", "--", "true"])
+        .run()
+        .ok();
+}

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use crate::sandbox::Sandbox;
 
+mod answers;
+mod confirmation;
 mod crash;
 mod descriptors;
 mod errors;
@@ -11,6 +13,7 @@ mod hostile;
 mod peers;
 mod serve;
 mod store;
+mod strangers;
 mod talk;
 
 /// The file of a socket that has a name.

@@ -69,7 +69,7 @@ fn told_to_end_it_ends_its_commands_and_dies_by_the_signal() {
     for (signal, script) in [
         (
             libc::SIGTERM,
-            "echo $$; trap 'echo told; exit' TERM; while :; do sleep 0.01; done",
+            "trap 'echo told; exit' TERM; echo $$; while :; do sleep 0.01; done",
         ),
         (libc::SIGINT, "echo $$; sleep 1000"),
     ] {
@@ -110,22 +110,61 @@ fn it_removes_its_file_only_if_that_is_its_own() {
 }
 
 #[test]
-fn a_command_that_cannot_start_ends_the_server_with_its_code() {
+fn a_command_that_cannot_start_is_found_before_anybody_can_connect() {
     let sb = Sandbox::new();
     crate::sandbox::file(&sb, "plain", b"no program");
-    for (command, code) in [("./is-not-there", 127), ("./plain", 126)] {
-        let server = sb
-            .ipc(["sock", "serve", "s", "-t", "30s", "--", command])
-            .start();
-        let _ = sb
-            .ipc(["sock", "call", "s", "--wait", "-t", "30s", "x"])
-            .run();
-        let (status, _, stderr) = server.finish();
-        assert_eq!(status.code(), Some(code), "{stderr}");
-        assert!(
-            stderr.starts_with(&format!("ipc: sock serve: {command}: ")),
-            "{stderr}"
-        );
+    for (command, code, why) in [
+        ("./is-not-there", 127, "command not found"),
+        ("is-not-there", 127, "command not found"),
+        ("./plain", 126, "cannot be executed"),
+    ] {
+        sb.ipc(["sock", "serve", "s", "-t", "30s", "--", command])
+            .run()
+            .code(code)
+            .stderr(&format!("ipc: sock serve: {command}: {why}\n"));
+        assert!(left(&sb).is_empty());
+    }
+}
+
+#[test]
+fn a_command_that_went_meanwhile_ends_the_server_with_its_code_and_the_client_with_7() {
+    let sb = Sandbox::new();
+    sb.sh("printf '#!/bin/sh\\ncat\\n' > echo; chmod +x echo")
+        .run()
+        .ok();
+    let server = sb
+        .ipc(["sock", "serve", "s", "-t", "30s", "--", "./echo"])
+        .start();
+    let call = ["sock", "call", "s", "--wait", "-t", "30s", "x"];
+    sb.ipc(call).run().ok().stdout("x");
+    std::fs::remove_file(sb.folder().join("echo")).unwrap();
+    let _ = sb.ipc(call).run().code(7);
+    let (status, _, stderr) = server.finish();
+    assert_eq!(status.code(), Some(127));
+    assert_eq!(stderr, "ipc: sock serve: ./echo: command not found\n");
+    assert!(left(&sb).is_empty());
+}
+
+#[test]
+fn a_command_that_does_not_listen_to_term_is_killed() {
+    let sb = Sandbox::new();
+    // Told once it is given five seconds, told twice none.
+    for twice in [true, false] {
+        let script = "trap '' TERM; echo $$; while :; do sleep 0.01; done";
+        let serve = ["sock", "serve", "s", "-t", "30s", "--", "sh", "-c", script];
+        let mut server = sb.ipc(serve).start();
+        let (mut caller, _input) = sb
+            .ipc(["sock", "connect", "s", "--wait", "-t", "30s"])
+            .start_with_input();
+        let pid: i32 = caller.line().parse().unwrap();
+        server.signal(libc::SIGTERM);
+        // The name is given up when the signal was seen.
+        until("the name to be free", || !file_of(&sb, "s").exists());
+        if twice {
+            server.signal(libc::SIGTERM);
+        }
+        assert_eq!(server.wait().signal(), Some(libc::SIGTERM));
+        assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
     }
 }
 

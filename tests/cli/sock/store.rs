@@ -168,7 +168,52 @@ fn nothing_leaves_the_store_for_one_whose_table_is_full() {
 }
 
 #[test]
-fn a_killed_holder_is_replaced() {
+fn nothing_leaves_the_store_for_one_who_cannot_use_it() {
+    let sb = Sandbox::new();
+    sb.sh("printf '#!/is/not/there\\n' > script; chmod +x script; ipc sock store keep 0=log")
+        .run()
+        .ok();
+    let pid = holder(&sb, "keep");
+    for (words, code, why) in [
+        (
+            "log --place 1=lgo --exec -- cat",
+            125,
+            "no descriptor labelled 'lgo'",
+        ),
+        (
+            "--place 1=lgo --exec -- cat",
+            125,
+            "no descriptor labelled 'lgo'",
+        ),
+        ("log --place 3=log --exec -- cat", 125, "number 3 is taken"),
+        ("--exec -- is-not-there", 127, "command not found"),
+        ("--exec -- ./script", 127, "command not found"),
+        ("--exec", 125, "--exec needs a command"),
+        ("--place 900000000=log --exec -- cat", 125, "RLIMIT_NOFILE"),
+        ("> /dev/full", 6, "no space left"),
+        ("> out", 6, "standard output"),
+        (">&-", 6, "is closed"),
+    ] {
+        let limit = if words == "> out" {
+            "trap '' XFSZ; ulimit -f 0;"
+        } else {
+            ""
+        };
+        let fetch = format!("{limit} ipc sock fetch keep -t 30s {words}");
+        sb.sh(&fetch).run().code(code).stderr_has(why);
+        sb.ipc(["sock", "fetch", "keep", "--list"])
+            .run()
+            .ok()
+            .stdout("log\n");
+    }
+    sb.ipc(["sock", "fetch", "keep", "--exec", "--", "true"])
+        .run()
+        .ok();
+    is_gone(&sb, pid);
+}
+
+#[test]
+fn a_killed_holder_is_seen_as_gone_and_replaced() {
     let sb = Sandbox::new();
     sb.sh("ipc sock store keep 0=old").run().ok();
     let pid = holder(&sb, "keep");
@@ -179,6 +224,16 @@ fn a_killed_holder_is_replaced() {
         seen.ok().json()["objects"][0]["status"] == "stale"
     });
     assert!(file_of(&sb, "keep").exists());
+    for words in [&["fetch", "keep"][..], &["fetch", "keep", "--list"]] {
+        sb.ipc(["sock"].iter().chain(words))
+            .run()
+            .code(3)
+            .stderr_has("there is no such store");
+    }
+    let listed = sb
+        .ipc(["sock", "ls", "--columns", "name,status", "--no-headings"])
+        .run();
+    listed.ok().stdout("/keep  stale\n");
     sb.sh("ipc sock store keep 0=new").run().ok();
     let pid = holder(&sb, "keep");
     sb.ipc(["sock", "fetch", "keep", "--list"])
@@ -211,4 +266,26 @@ fn another_user_does_not_get_at_it() {
     sb.ipc(["sock", "fetch", "@keep", "--exec", "--", "true"])
         .run()
         .ok();
+}
+
+#[test]
+fn not_to_wait_is_about_a_holder_that_does_not_answer() {
+    let sb = Sandbox::new();
+    sb.sh("ipc sock store keep 0=in --try").run().ok();
+    let pid = holder(&sb, "keep");
+    let list = ["sock", "fetch", "keep", "--list", "--try"];
+    sb.ipc(list).run().ok().stdout("in\n");
+    // SAFETY: a plain system call; the process is one that this test started.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGSTOP) }, 0);
+    until("the holder to stop", || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+        stat.unwrap_or_default().contains(") T ")
+    });
+    sb.ipc(list).run().code(1).stderr("");
+    // SAFETY: as above.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGCONT) }, 0);
+    sb.ipc(["sock", "fetch", "keep", "--try", "--exec", "--", "true"])
+        .run()
+        .ok();
+    is_gone(&sb, pid);
 }

@@ -121,9 +121,18 @@ impl<'a> Relay<'a> {
     ///
     /// # Errors
     /// [`ErrorKind::Broken`] when the other side left something unread,
+    /// [`ErrorKind::Denied`] when it turned this one away,
     /// [`ErrorKind::OutputClosed`] when nobody reads the output any more, and
     /// what [`Wait::next`] says.
     pub fn run(&mut self, connection: &mut Connection, wait: &mut Wait) -> Result<()> {
+        self.copy(connection, wait)
+            .map_err(|error| match error.kind() {
+                ErrorKind::Broken => connection.turned_away().unwrap_or(error),
+                _ => error,
+            })
+    }
+
+    fn copy(&mut self, connection: &mut Connection, wait: &mut Wait) -> Result<()> {
         let mut failure = None;
         let mut ready = Ready::all();
         loop {

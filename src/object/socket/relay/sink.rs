@@ -142,6 +142,10 @@ impl<'a> Sink<'a> {
 
     /// Passes pages; false when something is stuck.
     fn hand_over(&mut self, connection: &Connection) -> Result<bool> {
+        if !connection.may_read()? {
+            self.stuck = Stuck::Source;
+            return Ok(false);
+        }
         let flags = SpliceFFlags::SPLICE_F_NONBLOCK | SpliceFFlags::SPLICE_F_MOVE;
         let most = PIPE.unsigned_abs() as usize;
         match splice(connection.as_fd(), None, self.output, None, most, flags) {
@@ -250,18 +254,24 @@ impl<'a> Sink<'a> {
         }
     }
 
+    /// What the output takes now; a file waits for nobody.
+    fn write_some(&self, bytes: &[u8]) -> nix::Result<usize> {
+        match self.is_quick {
+            true => write(self.output, bytes),
+            false => write_now(self.output, bytes),
+        }
+    }
+
     /// Writes what is rendered; false when the output is stuck.
     fn write_out(&mut self, is_writable: bool) -> Result<bool> {
         let mut may_write = is_writable;
         while self.written < self.pending.len() {
             let rest = &self.pending[self.written..];
-            let written = match write_now(self.output, rest) {
-                Err(Errno::EOPNOTSUPP | Errno::ENOSYS) if self.is_quick => write(self.output, rest),
+            let written = match self.write_some(rest) {
                 Err(Errno::EOPNOTSUPP | Errno::ENOSYS) if may_write => {
                     may_write = false;
                     write(self.output, &rest[..rest.len().min(PAGE)])
                 }
-                Err(Errno::EAGAIN) if self.is_quick => write(self.output, rest),
                 result => result,
             };
             match written {
