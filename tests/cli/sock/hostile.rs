@@ -1,7 +1,7 @@
 //! Nonsense from the other end, and things planted where a socket is to be.
 
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 
 use super::{file_of, left};
 use crate::sandbox::{Sandbox, file, has, until};
@@ -72,6 +72,10 @@ fn a_live_socket_of_another_program_is_never_replaced() {
     listener.set_nonblocking(true).unwrap();
     assert!(listener.accept().is_err());
     drop(listener);
+    // A child that another test starts has every descriptor until its exec.
+    until("the listener to be closed everywhere", || {
+        UnixStream::connect(&path).is_err()
+    });
     // Dead, it is taken over.
     let receiver = sb.ipc(["sock", "recv", "./theirs", "-t", "30s"]).start();
     sb.ipc(["sock", "send", "./theirs", "--wait", "-t", "30s", "x"])
