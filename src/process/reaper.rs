@@ -46,10 +46,10 @@ impl Reaper {
         set_child_subreaper(true).map_err(Error::os)?;
         let former = SigSet::thread_get_mask().map_err(Error::os)?;
         let set = SigSet::from(Signal::SIGCHLD);
-        set.thread_block().map_err(Error::os)?;
-        see_children_end();
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         let ends = SignalFd::with_flags(&set, flags).map_err(Error::os)?;
+        set.thread_block().map_err(Error::os)?;
+        see_children_end();
         Ok(Reaper { ends, former })
     }
 

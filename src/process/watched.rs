@@ -34,10 +34,10 @@ impl Watched {
         let mut set = SigSet::from_iter(ENDING);
         set.add(Signal::SIGCHLD);
         let former = SigSet::thread_get_mask().map_err(Error::os)?;
-        set.thread_block().map_err(Error::os)?;
-        see_children_end();
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         let signals = SignalFd::with_flags(&set, flags).map_err(Error::os)?;
+        set.thread_block().map_err(Error::os)?;
+        see_children_end();
         Ok(Watched { signals, former })
     }
 

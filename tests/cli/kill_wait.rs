@@ -7,11 +7,12 @@ use crate::shell::{Shell, someone};
 #[test]
 fn a_verdict_says_why_a_process_is_still_there() {
     let sb = Sandbox::new();
-    let kill = |words: &[&str], pid: i32| {
+    let wait = |most: &str, words: &[&str], pid: i32| {
         let pid = pid.to_string();
-        sb.ipc([&["--json", "kill", "--wait", "0.3"], words, &[&pid]].concat())
+        sb.ipc([&["--json", "kill", "--wait", most], words, &[&pid]].concat())
             .run()
     };
+    let kill = |words: &[&str], pid: i32| wait("0.3", words, pid);
     let ignoring = shell(&sb, "trap '' TERM");
     let outcome = kill(&[], ignoring.pid());
     assert_eq!(verdict(outcome.code(124), ignoring.pid()), "ignored");
@@ -25,7 +26,7 @@ fn a_verdict_says_why_a_process_is_still_there() {
     let handling = shell(&sb, "trap 'true' TERM");
     let outcome = kill(&[], handling.pid());
     assert_eq!(verdict(outcome.code(124), handling.pid()), "handled");
-    handling.signal(libc::SIGSTOP);
+    handling.stop();
     let outcome = kill(&["-HUP"], handling.pid());
     assert_eq!(verdict(outcome.code(124), handling.pid()), "stopped");
     end(&sb, handling);
@@ -42,7 +43,7 @@ fn a_verdict_says_why_a_process_is_still_there() {
 
     // Whose parent does not reap: this test, until it asks.
     let mut corpse = sb.program("sleep", ["600"]).start();
-    let outcome = kill(&["-9"], corpse.pid());
+    let outcome = wait("30s", &["-9"], corpse.pid());
     assert_eq!(verdict(outcome.ok(), corpse.pid()), "zombie");
     let pid = corpse.pid().to_string();
     // As missing as one that is reaped, whatever is sent, unless its end is waited for.

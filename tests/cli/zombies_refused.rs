@@ -94,12 +94,9 @@ fn a_process_of_another_pid_namespace_and_its_first_one_are_refused() {
         // From within: the sleeper is the first process.
         let inner = format!("{IPC} reap-zombies --inject 1 2>&1; echo $?");
         let script = format!(
-            "({{ sleep 0.2; {inner}; }} &) ; exec {} nanosleep",
+            "({{ until grep -q hrtimer /proc/1/wchan || ! kill -0 1; do :; done; {inner}; }} &) ; \
+             exec {} nanosleep",
             program.display()
-        );
-        let script = script.replace(
-            "sleep 0.2; ",
-            "until grep -q hrtimer /proc/1/wchan || ! kill -0 1; do :; done; ",
         );
         let mut within = sb
             .program(

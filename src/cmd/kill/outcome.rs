@@ -44,6 +44,8 @@ pub(super) struct Outcome {
 pub(super) struct Aim {
     pub(super) selection: Selection,
     exit: Option<Exit>,
+    /// What went wrong with it as a whole, whatever becomes of its processes.
+    failure: Option<Exit>,
     pub(super) strays: Vec<Stray>,
     /// Cgroups that would be killed whole.
     pub(super) cgroups: Vec<PathBuf>,
@@ -54,12 +56,13 @@ impl Aim {
     /// others' says nothing.
     pub(super) fn take(&mut self, exits: impl Fn(&Member) -> Exit) {
         let exits = self.selection.members().map(exits);
-        self.exit = exits.reduce(Exit::and);
+        self.exit = exits.chain(self.failure).reduce(Exit::and);
     }
 
     /// Takes what went wrong with it as a whole.
     pub(super) fn spoil(&mut self, exit: Exit) {
-        self.exit = Some(self.exit.map_or(exit, |so_far| so_far.and(exit)));
+        let with = |so_far: Option<Exit>| Some(so_far.map_or(exit, |so_far| so_far.and(exit)));
+        (self.exit, self.failure) = (with(self.exit), with(self.failure));
     }
 }
 
@@ -80,6 +83,7 @@ impl Outcome {
         self.aims.push(Aim {
             selection,
             exit: None,
+            failure: None,
             strays: Vec::new(),
             cgroups: Vec::new(),
         });

@@ -86,7 +86,9 @@ impl Send {
         let result = target.connect(self.form.kind()).and_then(|mut connection| {
             self.send(&mut connection, &source, &mut target.wait)?;
             match self.confirm {
-                true => until_closed(&mut connection, &mut target.wait),
+                true => target
+                    .wait
+                    .for_an_answer(|wait| until_closed(&mut connection, wait)),
                 false => Ok(()),
             }
         });

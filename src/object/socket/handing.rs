@@ -220,7 +220,10 @@ impl Delivery {
         self.accept();
         self.giver.shut_down_writing();
         // They are here, whatever becomes of the giver now.
-        while receive_packet(&self.giver, wait).is_ok_and(|(bytes, _)| !bytes.is_empty()) {}
+        let _ = wait.for_an_answer(|wait| {
+            while !receive_packet(&self.giver, wait)?.0.is_empty() {}
+            Ok(())
+        });
     }
 }
 

@@ -85,11 +85,13 @@ impl Strays {
         if let Some(ending) = state.own_end {
             return is_killed(ending);
         }
-        let node = match (self.nodes.entry(index), Process::open(state.pid)) {
-            (Entry::Occupied(known), _) => known.into_mut(),
-            (Entry::Vacant(place), Ok(process)) => place.insert(Node::Alive(process)),
-            // Its parent tells of its end, in time.
-            (Entry::Vacant(_), Err(_)) => return false,
+        let node = match self.nodes.entry(index) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => match Process::open(state.pid) {
+                Ok(process) => place.insert(Node::Alive(process)),
+                // Its parent tells of its end, in time.
+                Err(_) => return false,
+            },
         };
         node.was_killed()
     }
