@@ -305,7 +305,8 @@ pub(crate) fn open_file(path: &Path) -> Result<Box<dyn Read>> {
     Ok(Box::new(checked_file(path)?))
 }
 
-fn checked_file(path: &Path) -> Result<File> {
+/// Opens a file for reading; one that is missing is no missing object.
+pub(crate) fn checked_file(path: &Path) -> Result<File> {
     let refused = |refusal| {
         let shown = escaped(path.as_os_str().as_bytes());
         let error = Error::os(refusal).about(format!("input file {shown}"));

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use nix::libc;
+use nix::unistd::geteuid;
 use serde::Serialize;
 
 use super::scan::file_names;
@@ -99,11 +101,17 @@ impl PipeInfo {
             status,
             readers: Vec::new(),
             writers: Vec::new(),
-            waiting: (status == "ok").then_some(0),
+            waiting: (status == "ok" && is_seen_whole(found)).then_some(0),
             capacity: None,
             facts: Facts::from(found),
         }
     }
+}
+
+/// Whether this user can look at every process that may have it open.
+fn is_seen_whole(found: &std::fs::Metadata) -> bool {
+    let me = geteuid();
+    me.is_root() || found.uid() == me.as_raw() && found.mode() & 0o066 == 0
 }
 
 /// The FIFOs within a scope that lie in the runtime folder, by name.

@@ -67,6 +67,29 @@ fn the_list_has_all_pages() {
 }
 
 #[test]
+fn every_page_that_is_listed_can_be_read_by_its_name_and_by_its_words() {
+    let sb = Sandbox::new();
+    let listed = sb.ipc(["man", "--list"]).run();
+    let listed = String::from_utf8(listed.ok().stdout.clone()).unwrap();
+    let page = |words: &[&str]| sb.ipc([&["man", "--roff"], words].concat()).run();
+    for file in listed.lines() {
+        let source = page(&[file]);
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/man");
+        let committed = std::fs::read(format!("{folder}/{file}")).unwrap();
+        source.ok().stdout_bytes(&committed);
+    }
+    for words in [
+        &["sock", "send-fd"][..],
+        &["sock-recv-fd"],
+        &["reap-zombies", "run"],
+        &["fork-tree"],
+        &["ipc", "reap-zombies"],
+    ] {
+        page(words).ok();
+    }
+}
+
+#[test]
 fn a_reader_that_leaves_early_is_no_error() {
     let sb = Sandbox::new();
     let run = sb.sh("ipc man mq recv | head -n 1").run();

@@ -72,7 +72,8 @@ See also: ipc-signal-ls(1), ipc-signal-explain(1), ipc-signal-wait(1), kill(1), 
 /// them. A zombie is no process that a signal could reach: for every signal, and for 0,
 /// the exit code is 3, as when its parent had reaped it already; with --wait it has ended.
 ///
-/// Process 1, this process and its ancestors are spared unless --force is given, and it
+/// Process 1, this process and its ancestors are spared unless --force is given or it is
+/// only asked, with -0, whether they are there, and it
 /// is told which. --dry-run and --explain show those too, what would be sent later, and
 /// what a tree would leave.
 ///
@@ -234,7 +235,10 @@ impl Kill {
     }
 
     fn select(&self, context: &Context, target: Target, outcome: &mut Outcome) {
-        let protected = if self.force {
+        // To ask does no harm; a name is about other processes all the same.
+        let only_asks = outcome.intent.signal.is_none() && outcome.intent.then.is_empty();
+        let is_name = matches!(target, Target::Name(_));
+        let protected = if self.force || only_asks && !is_name {
             Protected::none()
         } else {
             Protected::usual()

@@ -103,10 +103,17 @@ fn file_of(words: &[&str], tree: &clap::Command) -> Option<String> {
     let below = name.strip_prefix("ipc").unwrap_or(name);
     let mut command = tree.clone();
     let mut file = String::from("ipc");
-    for word in below.split('-').filter(|word| !word.is_empty()) {
+    let parts: Vec<&str> = below.split('-').filter(|part| !part.is_empty()).collect();
+    let mut rest = parts.as_slice();
+    while !rest.is_empty() {
         // What a command has below it is not there before this.
         command.build();
-        command = command.find_subcommand(word)?.clone();
+        // A command may have hyphens of its own.
+        let (next, length) = (1..=rest.len()).rev().find_map(|length| {
+            let found = command.find_subcommand(rest[..length].join("-"))?;
+            Some((found.clone(), length))
+        })?;
+        (command, rest) = (next, &rest[length..]);
         file = format!("{file}-{}", command.get_name());
     }
     Some(format!("{file}.{section}"))

@@ -1,6 +1,7 @@
 //! `ipc pipe create`.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::Args;
 use serde::Serialize;
@@ -8,6 +9,7 @@ use serde::Serialize;
 use crate::backing::taken;
 use crate::cmd::context::Context;
 use crate::cmd::options::Creation;
+use crate::error::{Error, ErrorKind};
 use crate::exit::Exit;
 use crate::facts::{Label, PathLabel};
 use crate::object::fifo::Fifo;
@@ -62,7 +64,7 @@ impl Create {
         let path = place.new_file(PREFIX)?;
         let mode = self.creation.mode.mode;
         let result = self.creation.if_exists.apply(
-            || Fifo::create(&path, mode).map_err(|error| taken(error, "pipe")),
+            || Fifo::create(&path, mode).map_err(|error| occupied(error, &path)),
             || Fifo::find(&path).map(drop),
             || Fifo::unlink(&path),
         );
@@ -79,5 +81,15 @@ impl Create {
             context.out.say(format_args!("{} {place}", outcome.word()));
         }
         Ok(Exit::Done)
+    }
+}
+
+/// Something is there already: a FIFO, or what no option takes for one.
+fn occupied(error: Error, path: &Path) -> Error {
+    match Fifo::find(path) {
+        Err(found) if found.kind() == ErrorKind::Broken && error.kind() == ErrorKind::Exists => {
+            found.meaning(ErrorKind::Exists)
+        }
+        _ => taken(error, "pipe"),
     }
 }

@@ -17,11 +17,11 @@ use crate::wait::Wait;
 
 const MORE: &str = "\
 Examples:
-  ipc sock call calculator '2 + 3' --timeout 1s
-      Sends a request and prints the answer.
+  ipc sock call upper 'some words' --timeout 1s
+      Sends a request and prints all that comes back.
   answer=$(ipc sock call lookup --type seqpacket -f question) || exit
       A message there and a message back.
-  ipc sock call counter --lines next
+  ipc sock call calculator --lines '2 + 3'
       Speaks with a server that answers lines and keeps the connection open.
 
 Exit status:

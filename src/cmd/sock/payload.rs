@@ -4,16 +4,14 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::Args;
-use nix::libc;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use crate::cmd::context;
+use crate::cmd::options::checked_file;
 use crate::error::{Error, ErrorKind, Result};
-use crate::escape::escaped;
 use crate::sys::startup;
 
 /// Bytes from the command line, a file or standard input.
@@ -39,7 +37,7 @@ impl Payload {
     pub(super) fn open(&self) -> Result<Source> {
         let is_dash = self.words == ["-"] || self.words.is_empty();
         match &self.file {
-            Some(path) if path.as_os_str() != "-" => open_file(path).map(Source::File),
+            Some(path) if path.as_os_str() != "-" => checked_file(path).map(Source::File),
             None if !is_dash => Ok(Source::Words(
                 self.words
                     .iter()
@@ -53,16 +51,6 @@ impl Payload {
             _ => Ok(Source::Input),
         }
     }
-}
-
-fn open_file(path: &PathBuf) -> Result<File> {
-    let refused = |refusal| Error::os(refusal).about(escaped(path.as_os_str().as_bytes()));
-    let file = File::open(path).map_err(refused)?;
-    // It can be opened, but the first read would fail and not say of what.
-    if file.metadata().map_err(refused)?.is_dir() {
-        return Err(refused(std::io::Error::from_raw_os_error(libc::EISDIR)));
-    }
-    Ok(file)
 }
 
 /// Standard input.

@@ -366,3 +366,12 @@ fn a_pipe_of_no_size_and_a_separator_of_no_length_are_refused() {
         }
     }
 }
+
+#[test]
+fn what_is_there_instead_of_a_fifo_is_named_by_create() {
+    let sb = Sandbox::new();
+    std::fs::write(sb.folder().join("plain"), "kept").unwrap();
+    let said = sb.ipc(["pipe", "create", "./plain"]).run();
+    said.code(4)
+        .stderr("ipc: pipe create: ./plain: is a file, not a FIFO\n");
+}

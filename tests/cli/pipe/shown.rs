@@ -1,9 +1,11 @@
 //! What listings and `stat` show.
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::json;
 
 use super::{keeper, made, waits_for_a_partner};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, has, is_root, skip};
 use crate::terminal::on_terminal;
 
 #[test]
@@ -204,4 +206,30 @@ fn live_names_and_paths_are_completed() {
     };
     assert!(complete("log").contains("logbook\t0 readers, 0 writers"));
     assert!(complete("./lo").contains("./local"));
+}
+
+#[test]
+fn what_another_user_may_not_see_is_unknown_and_not_zero() {
+    let sb = Sandbox::new();
+    if !is_root() || !has("setpriv") {
+        return skip("takes two users");
+    }
+    let folder = sb.folder().join("open");
+    std::fs::create_dir(&folder).unwrap();
+    for (path, mode) in [(sb.folder(), 0o755), (&folder, 0o755)] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let script = "mkfifo open/f; chmod 666 open/f; exec 6<>open/f; printf hello >&6; \
+        ipc pipe stat open/f --json; \
+        exec setpriv --reuid 65534 --regid 65534 --clear-groups ipc pipe stat open/f --json";
+    let outcome = sb.sh(script).env("IPC_RUNTIME_DIR", "/nonexistent").run();
+    let printed = String::from_utf8_lossy(&outcome.stdout).into_owned();
+    let waiting: Vec<serde_json::Value> = printed
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["objects"][0]["waiting"]
+                .clone()
+        })
+        .collect();
+    assert_eq!(waiting, [json!(5), json!(null)], "{outcome}");
 }

@@ -327,3 +327,14 @@ fn a_result_that_cannot_arrive_is_6_for_every_verb_that_prints_one() {
         .run()
         .ok();
 }
+
+#[test]
+fn an_input_file_that_is_missing_is_no_missing_listener() {
+    let sb = Sandbox::new();
+    for verb in ["send", "call"] {
+        sb.ipc(["sock", verb, "x", "--wait", "-f", "./none"])
+            .run()
+            .code(6)
+            .stderr_has("input file ./none");
+    }
+}
