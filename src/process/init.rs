@@ -135,8 +135,9 @@ impl Init {
                 }
             }
         }
-        if stops_us(signal) && rewrite.is_none() {
+        if stops_us(signal) && rewrite.is_none() && came.ssi_code == libc::SI_KERNEL {
             // The shell that watches us has to see it. As PID 1 it does nothing.
+            // Sent to us alone it is the command's affair, which may end by it.
             let _ = raise(Standard::SIGSTOP);
         }
     }

@@ -118,6 +118,7 @@ fn words_that_make_no_sense_are_refused_and_nothing_is_sent() {
     let pid = someone.pid_text();
     for (words, said) in [
         (&["-FOO", "@"][..], "'-FOO' is neither a signal nor a group"),
+        (&["-65", "@"], "'-65' is not a signal"),
         (&["-9", "-TERM", "@"], "'-TERM' is a second signal"),
         (&["-s", "FOO", "@"], "'FOO' is not a signal"),
         (&["-9"], "there is no process to signal"),

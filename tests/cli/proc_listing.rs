@@ -145,3 +145,38 @@ fn a_command_that_is_no_text_has_its_bytes_beside_it() {
         .stdout("echo a\\xff x\\\\\n");
     sb.ipc(["proc", "rm", "b"]).run().ok();
 }
+
+#[test]
+fn what_is_no_record_is_shown_and_hides_no_process() {
+    let sb = Sandbox::new();
+    start(&sb, "good", &[], &["sleep", "600"]);
+    let run = sb.folder().join("run");
+    let place = |name: &str| run.join(format!("proc.{}", sb.full(name)));
+    std::fs::create_dir(place("folder")).unwrap();
+    std::os::unix::fs::symlink("nowhere", place("link")).unwrap();
+    let listed = sb.ipc(["--json", "proc", "ls"]).run().ok().json();
+    let seen: Vec<(&str, &str)> = listed["objects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            (
+                row["name"].as_str().unwrap(),
+                row["status"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("/folder", "corrupt"),
+            ("/good", "ok"),
+            ("/link", "corrupt")
+        ]
+    );
+    sb.ipc(["-q", "proc", "rm", "--force", "--yes", "--match", "g*"])
+        .run()
+        .ok();
+    std::fs::remove_dir(place("folder")).unwrap();
+    std::fs::remove_file(place("link")).unwrap();
+}

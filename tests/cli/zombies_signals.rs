@@ -290,3 +290,16 @@ fn a_group_gets_the_signals_together() {
     );
     assert_eq!(running.wait().code(), Some(6));
 }
+
+#[test]
+fn a_stop_that_the_command_lives_on_after_does_not_stop_us() {
+    let sb = Sandbox::new();
+    let script = "trap 'echo told; exit 7' TSTP; echo up; while :; do sleep 0.01; done";
+    let mut running = sb
+        .ipc(["reap-zombies", "run", "--", "sh", "-c", script])
+        .start();
+    assert_eq!(running.line(), "up");
+    running.signal(libc::SIGTSTP);
+    assert_eq!(running.line(), "told");
+    assert_eq!(running.wait().code(), Some(7));
+}

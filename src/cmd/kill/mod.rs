@@ -61,9 +61,10 @@ See also: ipc-signal-ls(1), ipc-signal-explain(1), ipc-signal-wait(1), kill(1), 
 /// PID or pid:N, pid:N:START with the 22nd field of /proc/N/stat, pgid:N for a group,
 /// sid:N for a session, proc:NAME for the command of a named process, or name:PATTERN for
 /// the names of programs. Numbers are plain decimal. A group is also -N, as in kill(1),
-/// behind a signal or behind --; -1, all processes, is refused. Patterns only show
-/// what they would do, until --yes is given: *, ?, [ ] and { } are special in them, unless
-/// a backslash stands before them. A process that several targets stand for is signalled once, and
+/// behind a signal or behind --; -1, all processes, is refused. A name is that of all
+/// processes of this program and acts at once; with *, ?, [ ] or { } in it, unless a
+/// backslash stands before them, it is a pattern, and patterns only show what they would
+/// do, until --yes is given. A process that several targets stand for is signalled once, and
 /// told of with the first of them.
 ///
 /// The signal is written -s SIG, -TERM or -9, and 0 sends none and asks whether it could

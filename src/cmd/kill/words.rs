@@ -102,6 +102,12 @@ pub(super) fn operands(words: &[OsString], has_signal: bool) -> Result<Operands>
             Some(name) if may_be_signal && sendable(name).is_ok() => {
                 found.signal = Some(sendable(name)?);
             }
+            // Behind nothing it would be a group by mistake.
+            Some(number) if may_be_signal && target::number(number).is_some() => {
+                let message = format!("'{}' is not a signal", escaped(text.as_bytes()));
+                let error = Error::new(ErrorKind::Usage, message);
+                return Err(error.hint("ipc signal ls shows all; a group is pgid:N, or behind --"));
+            }
             Some(number) => found.targets.push(group(text, number)?),
             None => found.targets.push(text.parse()?),
         }
@@ -151,7 +157,6 @@ mod tests {
             ("ipc kill -SIGRTMIN+2 7", Some("RTMIN+2"), "pid:7"),
             ("ipc kill 7 -hup", Some("HUP"), "pid:7"),
             ("ipc kill -9 -15", Some("KILL"), "pgid:15"),
-            ("ipc kill -4711", None, "pgid:4711"),
             ("ipc kill -- -9", None, "pgid:9"),
             ("ipc kill -9 -- -9", Some("KILL"), "pgid:9"),
         ] {
@@ -167,6 +172,7 @@ mod tests {
         assert_eq!(read("ipc kill -0 7").unwrap().signal, Some(None));
         assert!(read("ipc kill -9").is_err());
         assert!(read("ipc kill -9 -TERM 7").is_err());
+        assert!(read("ipc kill -4711").is_err());
         for every in ["ipc kill -9 -1", "ipc kill -- -1", "ipc kill -- -007"] {
             assert!(read(every).is_err(), "{every}");
         }

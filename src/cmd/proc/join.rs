@@ -32,7 +32,7 @@ See also: ipc-proc-start(1), ipc-proc-status(1), ipc-wait(1)";
 ///
 /// Any number of shells may join, also after the end, as long as the name is there. A
 /// process that is run again after a failure has ended when it is not run again. How it
-/// ended is not known when its supervisor was killed before anybody joined.
+/// ended is not known when its supervisor was killed, but to those who had joined by then.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 #[command(mut_arg("try_once", |option| option.help(TRY_FOR_A_CODE)))]

@@ -139,7 +139,7 @@ impl Start {
             name: &name,
             shown: &shown,
             command: &self.command,
-            die_with: self.die_with.map(Process::open).transpose()?,
+            die_with: self.die_with.map(alive).transpose()?,
             log: self.log.clone(),
             restart: self.restart.into(),
             max_restarts: self.max_restarts,
@@ -203,4 +203,14 @@ fn remove(name: &Name) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::Missing => Ok(()),
         result => result,
     }
+}
+
+/// A process that can end yet: a zombie has.
+fn alive(pid: i32) -> Result<Process> {
+    let process = Process::open(pid)?;
+    if process.is_dead() {
+        let error = Error::new(ErrorKind::Missing, "has ended already");
+        return Err(error.about(format!("process {pid}")));
+    }
+    Ok(process)
 }

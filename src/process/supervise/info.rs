@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Restart;
 use super::account::{Account, State};
-use super::record::Record;
+use super::record::{self, Record};
 use crate::error::{ErrorKind, Result};
 use crate::facts::{Described, Facts, Label, wall_clock};
 use crate::name::Name;
@@ -76,7 +76,13 @@ impl ProcessInfo {
     /// # Errors
     /// [`ErrorKind::Missing`].
     pub fn look(name: &Name) -> Result<ProcessInfo> {
-        let record = Record::open(name)?;
+        let record = match Record::open(name) {
+            // What others have put there is shown, and not in the way of the rest.
+            Err(error) if error.kind() == ErrorKind::Broken => {
+                return Ok(ProcessInfo::empty(name, record::facts(name)?));
+            }
+            opened => opened?,
+        };
         let facts = Facts::from(&record.file.metadata().map_err(crate::error::Error::os)?);
         match State::of(&record) {
             Ok((account, state)) => ProcessInfo::of(name, facts, account, state),

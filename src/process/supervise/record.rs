@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::Restart;
 use crate::backing::{self, Access};
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::wall_clock;
+use crate::facts::{Facts, wall_clock};
 use crate::name::Name;
 use crate::process::identity::{Process, ticks_of};
 use crate::runtime;
@@ -253,6 +253,18 @@ pub(super) fn log_path(started: &Started) -> PathBuf {
         Some(bytes) => PathBuf::from(std::ffi::OsString::from_vec(bytes.clone())),
         None => PathBuf::from(&started.log),
     }
+}
+
+/// Owner, mode and time of what lies where the record of a name would be.
+///
+/// # Errors
+/// [`ErrorKind::Missing`], [`ErrorKind::Denied`].
+pub(super) fn facts(name: &Name) -> Result<Facts> {
+    let missing = || Error::new(ErrorKind::Missing, "no such process").about(name);
+    let folder = runtime::existing()?.ok_or_else(missing)?;
+    let found = std::fs::symlink_metadata(path_of(&folder, name));
+    let found = found.map_err(|refusal| Error::os(refusal).about(name))?;
+    Ok(Facts::from(&found))
 }
 
 /// The names of all records, sorted: bytes without the prefix.

@@ -61,7 +61,7 @@ fn waits(running: &Running) {
 /// Waits until an `ipc` waits for its command.
 #[track_caller]
 fn runs_a_command(running: &Running) {
-    running.blocked_in(&[libc::SYS_read]);
+    running.blocked_in(&[libc::SYS_read, libc::SYS_poll]);
 }
 
 /// The files that were saved because a message could go nowhere.
