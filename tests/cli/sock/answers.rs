@@ -157,3 +157,26 @@ fn a_message_without_its_end_is_not_counted() {
         );
     }
 }
+
+#[test]
+fn an_empty_argument_is_no_datagram_and_nothing_is_sent_before_it() {
+    let sb = Sandbox::new();
+    let take = [
+        "sock", "recv", "s", "--type", "dgram", "--lines", "-t", "30s",
+    ];
+    let taker = sb.ipc(take).start();
+    let send = ["sock", "send", "s", "--type", "dgram"];
+    let wait = ["--wait", "-t", "30s"];
+    for words in [&["a", "", "c"][..], &[""]] {
+        sb.ipc(send.iter().chain(&wait).chain(words))
+            .run()
+            .code(6)
+            .stderr_has("an empty message cannot be sent");
+    }
+    sb.ipc(send.iter().chain(&wait).chain(&["b"])).run().ok();
+    let (status, stdout, _) = taker.finish();
+    assert_eq!((status.code(), stdout.as_str()), (Some(0), "b\n"));
+    sb.ipc(["sock", "send", "s", "--type", "seqpacket", "", "-t", "1s"])
+        .run()
+        .code(3);
+}
