@@ -4,28 +4,24 @@
 //! its own user gets in, by the word of the kernel. Killed, it takes what it
 //! holds with it, and the next one replaces its file.
 
-use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::unistd::{chdir, geteuid, setsid};
+use nix::unistd::{geteuid, setsid};
 
-use crate::deadline::Deadline;
+use self::holder::hold;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::socket::handing::{
-    Delivery, Handed, Words, labelled, lines, receive_packet, send_packet,
+    Delivery, Words, labelled, lines, receive_packet, send_packet,
 };
 use crate::object::socket::{Address, Allowed, Connection, Listener, Type};
 use crate::size::Mode;
 use crate::sys::wait::{Which, reap_waiting};
-use crate::sys::{ancillary, descriptors, fork};
+use crate::sys::{ancillary, fork};
 use crate::wait::Wait;
 
-/// How long one who talks to the holder may keep the others waiting.
-const TURN: Duration = Duration::from_secs(10);
+mod holder;
+
 /// How often a start is tried while another holder comes and goes.
 const ATTEMPTS: usize = 100;
 
@@ -114,9 +110,16 @@ impl<'a> Store<'a> {
     /// [`ErrorKind::Missing`] when there is no store.
     pub fn labels(&self, wait: &mut Wait) -> Result<Vec<String>> {
         let (bytes, _) = wait.for_an_answer(|wait| {
-            let holder = self.connect(wait)?;
-            send_packet(&holder, &[LIST], &[], wait)?;
-            answer(&holder, wait)
+            for _ in 0..ATTEMPTS {
+                let holder = self.connect(wait)?;
+                let sent = send_packet(&holder, &[LIST], &[], wait);
+                match sent.and_then(|()| answer(&holder, wait)) {
+                    // It was about to end when it was asked.
+                    Err(error) if error.kind() == ErrorKind::Broken => {}
+                    result => return result,
+                }
+            }
+            Err(restless())
         })?;
         let text = String::from_utf8_lossy(&bytes);
         let text = text.get(1..).unwrap_or_default();
@@ -189,117 +192,4 @@ fn answer(holder: &Connection, wait: &mut Wait) -> Result<(Vec<u8>, Vec<OwnedFd>
         Some((&REFUSED, rest)) => Err(Error::new(ErrorKind::Limit, text(rest))),
         Some(_) => Ok((bytes, fds)),
     }
-}
-
-/// The life of a holder.
-fn hold(listener: &mut Listener) -> Result<()> {
-    settle(listener)?;
-    let mut held = BTreeMap::new();
-    let mut forever = Wait::until(Deadline::Never);
-    loop {
-        let guest = listener.accept(&mut forever, &owner(), &mut drop)?;
-        let mut wait = Wait::until(Deadline::after(TURN));
-        // Whoever talks nonsense, or not at all, has had its turn.
-        let _ = serve(&guest, &mut held, &mut wait);
-        if held.is_empty() {
-            // Who comes in this moment finds nobody and tries once more.
-            listener.leave_name();
-            return Ok(());
-        }
-    }
-}
-
-/// Lets go of everything that belongs to the one who started it.
-fn settle(listener: &Listener) -> Result<()> {
-    descriptors::close_others(&[listener.as_fd()]).map_err(Error::os)?;
-    let null = OpenOptions::new().read(true).write(true).open("/dev/null");
-    let null = null.map_err(Error::os)?;
-    for standard in 0..=2 {
-        descriptors::copy_to(null.as_raw_fd(), standard).map_err(Error::os)?;
-    }
-    chdir("/").map_err(Error::os)?;
-    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).map_err(Error::os)?;
-    // It is here to have descriptors, as many as there may be.
-    let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
-    Ok(())
-}
-
-type Held = BTreeMap<String, OwnedFd>;
-
-/// Answers one question.
-fn serve(guest: &Connection, held: &mut Held, wait: &mut Wait) -> Result<()> {
-    let (bytes, fds) = match receive_packet(guest, wait) {
-        Err(error) if error.kind() == ErrorKind::Limit => {
-            return refuse(guest, REFUSED, &format!("the holder: {error}"), wait);
-        }
-        result => result?,
-    };
-    match bytes.split_first() {
-        Some((&STORE, labels)) => keep(guest, labelled(labels, fds), held, wait),
-        Some((&verb @ (TAKE | COPY), labels)) => {
-            let text = String::from_utf8_lossy(labels).into_owned();
-            let wanted: Vec<String> = match text.is_empty() {
-                true => held.keys().cloned().collect(),
-                false => text.lines().map(str::to_owned).collect(),
-            };
-            give(guest, &wanted, verb == TAKE, held, wait)
-        }
-        Some((&LIST, _)) => {
-            let labels = lines(held.keys().map(String::as_str));
-            send_packet(guest, &[&[LIST][..], &labels].concat(), &[], wait)
-        }
-        _ => refuse(guest, REFUSED, "the holder does not understand", wait),
-    }
-}
-
-fn refuse(guest: &Connection, code: u8, why: &str, wait: &mut Wait) -> Result<()> {
-    send_packet(guest, &[&[code][..], why.as_bytes()].concat(), &[], wait)
-}
-
-fn keep(guest: &Connection, items: Vec<Handed>, held: &mut Held, wait: &mut Wait) -> Result<()> {
-    let mut new = Held::new();
-    for item in items {
-        if held.contains_key(&item.label) || new.contains_key(&item.label) {
-            let why = format!("there is a descriptor labelled {} already", item.label);
-            return refuse(guest, EXISTS, &why, wait);
-        }
-        new.insert(item.label, item.descriptor);
-    }
-    // Only what its owner knows of is kept.
-    send_packet(guest, &[END], &[], wait)?;
-    held.append(&mut new);
-    Ok(())
-}
-
-fn give(
-    guest: &Connection,
-    wanted: &[String],
-    takes: bool,
-    held: &mut Held,
-    wait: &mut Wait,
-) -> Result<()> {
-    if let Some(label) = wanted.iter().find(|label| !held.contains_key(*label)) {
-        let why = format!("there is no descriptor labelled {label}");
-        return refuse(guest, MISSING, &why, wait);
-    }
-    for batch in wanted.chunks(ancillary::MOST) {
-        let fds: Vec<BorrowedFd<'_>> = batch
-            .iter()
-            .filter_map(|label| held.get(label).map(AsFd::as_fd))
-            .collect();
-        let labels = lines(batch.iter().map(String::as_str));
-        send_packet(guest, &[&[HERE][..], &labels].concat(), &fds, wait)?;
-    }
-    send_packet(guest, &[END], &[], wait)?;
-    // One whose table was full, or who was killed, does not say this.
-    let (bytes, _) = receive_packet(guest, wait)?;
-    if bytes != [TAKEN] {
-        return Ok(());
-    }
-    // It ends with exec(2); one that failed is told of before.
-    let (bytes, _) = receive_packet(guest, wait)?;
-    if bytes.is_empty() && takes {
-        held.retain(|label, _| !wanted.contains(label));
-    }
-    send_packet(guest, &[END], &[], wait)
 }

@@ -29,7 +29,8 @@ Exit status:
   3    nobody listens there, and --wait was not given
   4    the socket there is of another type
   5    the server belongs to a user that is not allowed, or turns this one away
-  7    what is there is not a socket; or the server went without an answer
+  7    what is there is not a socket; or the server went without an answer,
+       or in the middle of it
   124  the time is over
 
 See also: unix(7), ipc-sock-serve(1), ipc-sock-connect(1)";
@@ -40,6 +41,10 @@ See also: unix(7), ipc-sock-serve(1), ipc-sock-connect(1)";
 /// stream its end is told to the server, and the answer is all that comes until the
 /// server ends too; with --lines or --null it is one line or record. On the other
 /// types both are one message. The time-out is for all of it.
+///
+/// A line or record has come when its end has. When the server ends before that, what
+/// came is printed without one, on a terminal and with --json not at all, and the exit
+/// code is 7.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Call {

@@ -27,7 +27,8 @@ Examples:
       Takes a copy; the store keeps its own.
 
 Exit status:
-  1    under --try: the holder is busy, and has not answered within five seconds
+  1    under --try: the holder is busy, or another is about to take them, and there was
+       no answer within five seconds
   3    there is no such store, or nothing of that label in it
   5    the store belongs to another user
   6    the table of descriptors is full: they stay in the store
@@ -44,6 +45,9 @@ See also: unix(7), sd_listen_fds(3), ipc-sock-store(1), ipc-sock-recv-fd(1)";
 /// them. They leave the store when the command runs, or when the list is printed: a
 /// command that cannot be started, a label that --place misspells or an output that is
 /// full leaves them where they are. The holder ends with the last one.
+///
+/// While one fetch is about to take a descriptor, as long as its process lives, another
+/// that wants it too waits; --keep, --list and other labels do not.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Fetch {

@@ -24,7 +24,7 @@ Examples:
       Takes messages from anybody, for ever.
 
 Exit status:
-  1    under --try: nobody was sending
+  1    under --try: nobody was sending; with -n: a sender ended within a line or record
   4    somebody listens there already
   5    the runtime folder is not for you alone
   6    standard output cannot take what comes
@@ -39,6 +39,10 @@ See also: unix(7), ipc-sock-send(1), ipc-sock-listen(1)";
 /// --follow the next sender has its turn then, for ever; datagrams come from all
 /// senders as they send. With --count so many messages are taken. The time-out is
 /// for all of it.
+///
+/// With -n a line or record has come when its end has. When a sender ends before that,
+/// the verb ends too, with exit code 1: what came is printed without an end, on a
+/// terminal and with --json not at all. Without -n a last line may lack its end.
 ///
 /// Bytes come out as they were sent, and nothing is put between messages unless
 /// --lines, --null or --json says so. On a stream --json makes a document of each
@@ -76,9 +80,7 @@ impl Recv {
         let listener = entrance.listener(kind)?;
         match self.take_all(context, &entrance, listener, &mut wait) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Exit::No),
-            result => Ok(result
-                .map(|()| Exit::Done)
-                .map_err(|error| error.or_about(&entrance.address))?),
+            result => Ok(result.map_err(|error| error.or_about(&entrance.address))?),
         }
     }
 
@@ -88,7 +90,7 @@ impl Recv {
         entrance: &Entrance,
         listener: Listener,
         wait: &mut Wait,
-    ) -> Result<()> {
+    ) -> Result<Exit> {
         let mut left = self.count.map(NonZeroU64::get);
         let goes_on = self.follow || self.count.is_some();
         if goes_on && self.form.kind() == Type::Datagram {
@@ -102,7 +104,7 @@ impl Recv {
                     wait,
                 )?;
             }
-            return Ok(());
+            return Ok(Exit::Done);
         }
         let mut listener = Some(listener);
         while let Some(open) = &listener {
@@ -121,13 +123,14 @@ impl Recv {
                 Err(error) if error.kind() == ErrorKind::Broken && goes_on => {
                     context.report(&error.into());
                 }
-                result => result?,
+                Ok(Exit::Done) => {}
+                other => return other,
             }
             if left == Some(0) {
-                return Ok(());
+                return Ok(Exit::Done);
             }
         }
-        Ok(())
+        Ok(Exit::Done)
     }
 
     fn take(
@@ -136,7 +139,7 @@ impl Recv {
         connection: &mut Connection,
         left: &mut Option<u64>,
         wait: &mut Wait,
-    ) -> Result<()> {
+    ) -> Result<Exit> {
         let framing = self.form.framing();
         let label = address.label(&context.scope);
         let render = talk::renderer(context, &label, framing);
@@ -148,6 +151,10 @@ impl Recv {
         if let Some(left) = left {
             *left = left.saturating_sub(relay.received());
         }
-        result
+        // Nothing of another sender may follow what has no end.
+        result.map(|()| match relay.is_cut_off() {
+            true => Exit::No,
+            false => Exit::Done,
+        })
     }
 }

@@ -12,7 +12,7 @@ use crate::cmd::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::facts::Label;
-use crate::object::socket::relay::{Framing, Relay};
+use crate::object::socket::relay::{Framing, Relay, empty_datagram};
 use crate::object::socket::{Connection, Type};
 use crate::wait::Wait;
 
@@ -30,7 +30,7 @@ Exit status:
   3    nobody listens there, and --wait was not given
   4    the socket there is of another type
   5    the receiver belongs to a user that is not allowed, or turned this one away
-  6    a message is longer than the socket takes
+  6    a message is longer than the socket takes, or a datagram would be empty
   7    what is there is not a socket; or the receiver went before it read everything
   124  the time is over
 
@@ -80,6 +80,12 @@ impl Send {
             return Err(error.hint("--type seqpacket has a connection").into());
         }
         let source = self.payload.open()?;
+        if let (Source::Words(messages), Type::Datagram) = (&source, self.form.kind())
+            && messages.iter().any(Vec::is_empty)
+        {
+            // All or nothing, as far as that is known before.
+            return Err(empty_datagram().or_about(&target.address).into());
+        }
         if context.out.is_json() {
             context.out.stdout().check()?;
         }

@@ -37,6 +37,9 @@ See also: unix(7), ipc-sock-fetch(1), ipc-sock-send-fd(1)";
 /// terminal, and ends when the last is fetched. Only you get at them: the kernel says
 /// who asks. When it is killed, or the machine starts anew, they are closed.
 ///
+/// The holder waits for nobody: who connects and asks nothing within three seconds is
+/// turned out, and others are served meanwhile.
+///
 /// A descriptor without a label is called fd and its number. All are stored or none.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]

@@ -9,7 +9,7 @@ use super::options::Form;
 use super::payload;
 use crate::cmd::context::Context;
 use crate::deadline::Deadline;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped_text;
 use crate::facts::Label;
 use crate::object::socket::relay::{Framing, Relay, Render};
@@ -94,6 +94,11 @@ pub(super) fn ask(
         .ending_after(most)
         .taking_an_answer();
     relay.run(connection, wait)?;
+    if relay.is_cut_off() {
+        let message = "the server went in the middle of its answer";
+        let error = Error::new(ErrorKind::Broken, message);
+        return Err(error.hint("without --lines and --null all that comes is the answer"));
+    }
     Ok(relay.received())
 }
 

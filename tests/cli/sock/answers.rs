@@ -103,3 +103,80 @@ fn a_call_of_packets_is_a_message_there_and_one_back() {
         .ok()
         .stdout("c\n");
 }
+
+#[test]
+fn an_answer_without_its_end_is_not_a_whole_one() {
+    let sb = Sandbox::new();
+    for (form, whole) in [("--lines", "par\\n"), ("--null", "par\\0")] {
+        for (answer, code, shown) in [
+            ("par", 7, "par"),
+            ("", 7, ""),
+            (whole, 0, if form == "--null" { "par\0" } else { "par\n" }),
+        ] {
+            let serve = ["sock", "serve", "s", "-n", "1", "-t", "30s", "--", "sh"];
+            let script = format!("read -r word; printf '{answer}'");
+            let server = sb.ipc(serve.iter().chain(&["-c", &script])).start();
+            let call = ["sock", "call", "s", "--wait", "-t", "30s", form, "word"];
+            let called = sb.ipc(call).run();
+            called.code(code).stdout(shown);
+            if answer == "par" {
+                called.stderr_has("the server went in the middle of its answer");
+            }
+            assert_eq!(server.finish().0.code(), Some(0));
+        }
+    }
+    let serve = ["sock", "serve", "s", "-n", "1", "-t", "30s", "--", "sh"];
+    let _server = sb
+        .ipc(serve.iter().chain(&["-c", "read -r word; printf par"]))
+        .start();
+    sb.ipc([
+        "sock", "call", "s", "--wait", "-t", "30s", "--lines", "--json", "word",
+    ])
+    .run()
+    .code(7)
+    .stdout("");
+}
+
+#[test]
+fn a_message_without_its_end_is_not_counted() {
+    let sb = Sandbox::new();
+    for (sent, code, shown) in [
+        ("a\nb", 1, "a\nb"),
+        ("a\nb\nc", 1, "a\nb\nc"),
+        ("a\nb\nc\nd", 0, "a\nb\nc\n"),
+    ] {
+        let take = ["sock", "recv", "s", "--lines", "-n", "3", "-t", "30s"];
+        let taker = sb.ipc(take).start();
+        sb.ipc(["sock", "send", "s", "--wait", "-t", "30s", sent])
+            .run()
+            .ok();
+        let (status, stdout, stderr) = taker.finish();
+        assert_eq!(
+            (status.code(), stdout.as_str(), stderr.as_str()),
+            (Some(code), shown, "")
+        );
+    }
+}
+
+#[test]
+fn an_empty_argument_is_no_datagram_and_nothing_is_sent_before_it() {
+    let sb = Sandbox::new();
+    let take = [
+        "sock", "recv", "s", "--type", "dgram", "--lines", "-t", "30s",
+    ];
+    let taker = sb.ipc(take).start();
+    let send = ["sock", "send", "s", "--type", "dgram"];
+    let wait = ["--wait", "-t", "30s"];
+    for words in [&["a", "", "c"][..], &[""]] {
+        sb.ipc(send.iter().chain(&wait).chain(words))
+            .run()
+            .code(6)
+            .stderr_has("an empty message cannot be sent");
+    }
+    sb.ipc(send.iter().chain(&wait).chain(&["b"])).run().ok();
+    let (status, stdout, _) = taker.finish();
+    assert_eq!((status.code(), stdout.as_str()), (Some(0), "b\n"));
+    sb.ipc(["sock", "send", "s", "--type", "seqpacket", "", "-t", "1s"])
+        .run()
+        .code(3);
+}

@@ -1,6 +1,6 @@
 //! Descriptors that outlive the shell which opened them.
 
-use crate::sandbox::{Sandbox, file, is_root, skip, until};
+use crate::sandbox::{Sandbox, file, has, is_root, skip, until};
 
 use super::{file_of, left};
 
@@ -288,4 +288,80 @@ fn not_to_wait_is_about_a_holder_that_does_not_answer() {
         .run()
         .ok();
     is_gone(&sb, pid);
+}
+
+/// One that connects, says what it is told to say, and then nothing, until its
+/// input ends.
+const STUCK: &str = "import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.settimeout(30); s.connect('./keep')
+if sys.argv[1]:
+    s.send(sys.argv[1].encode())
+    while s.recv(1 << 16) != b'.': pass
+print('stuck', flush=True)
+if sys.argv[2:]:
+    print(s.recv(1 << 16), flush=True)
+sys.stdin.read()
+";
+
+#[test]
+fn guests_that_are_stuck_keep_nobody_waiting() {
+    if !has("python3") {
+        return;
+    }
+    let sb = Sandbox::new();
+    sb.sh("ipc sock store ./keep 0=a 0=b").run().ok();
+    // Silent ones, one with a copy, and one that is about to take.
+    let stuck: Vec<_> = ["", "", "", "Ca\n", "Ta\n"]
+        .into_iter()
+        .map(|word| {
+            let python = sb.program("python3", ["-c", STUCK, word]);
+            let (mut process, input) = python.start_with_input();
+            assert_eq!(process.line(), "stuck");
+            (process, input)
+        })
+        .collect();
+    let fetch = ["sock", "fetch", "./keep"];
+    sb.ipc(fetch.iter().chain(&["--list", "--try"]))
+        .run()
+        .ok()
+        .stdout("a\nb\n");
+    sb.sh("ipc sock store ./keep 0=c --try").run().ok();
+    for words in [&["a", "--keep"][..], &["b"], &["c"]] {
+        let command = ["--try", "--exec", "--", "true"];
+        sb.ipc(fetch.iter().chain(words).chain(&command)).run().ok();
+    }
+    sb.ipc(fetch.iter().chain(&["--list"]))
+        .run()
+        .ok()
+        .stdout("a\n");
+    // What is about to be taken is for one alone; it never was, so it is there.
+    sb.ipc(fetch.iter().chain(&["a", "--try"])).run().code(1);
+    let next = ["a", "-t", "30s", "--exec", "--", "echo", "taken"];
+    let mut next = sb.ipc(fetch.iter().chain(&next)).start();
+    next.blocked();
+    drop(stuck);
+    assert_eq!(next.line(), "taken");
+    assert_eq!(next.finish().0.code(), Some(0));
+    sb.ipc(fetch.iter().chain(&["--list", "-t", "30s"]))
+        .run()
+        .code(3);
+}
+
+#[test]
+fn one_who_asks_nothing_is_turned_out() {
+    if !has("python3") {
+        return;
+    }
+    let sb = Sandbox::new();
+    sb.sh("ipc sock store ./keep 0=a").run().ok();
+    let (mut silent, _input) = sb
+        .program("python3", ["-c", STUCK, "", "and waits"])
+        .start_with_input();
+    assert_eq!(
+        (silent.line(), silent.line()),
+        ("stuck".into(), "b''".into())
+    );
+    sb.ipc(["sock", "fetch", "./keep", "--exec", "--", "true"])
+        .run()
+        .ok();
 }

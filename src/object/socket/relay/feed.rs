@@ -178,9 +178,7 @@ impl<'a> Feed<'a> {
         };
         match found {
             Some((from, to, _)) if from == to && self.kind == Type::Datagram => {
-                let message = "an empty message cannot be sent: an empty datagram is the end";
-                Err(Error::new(ErrorKind::Limit, message)
-                    .hint("--type seqpacket has empty messages"))
+                Err(super::empty_datagram())
             }
             Some(found) => Ok(Some(found)),
             None if end - self.start > LONGEST => {

@@ -117,6 +117,12 @@ impl<'a> Relay<'a> {
         self.sink.as_ref().map_or(0, Sink::count)
     }
 
+    /// Whether a stream ended within one of the messages that were asked for.
+    /// It is not among those received.
+    pub fn is_cut_off(&self) -> bool {
+        self.sink.as_ref().is_some_and(Sink::is_cut_off)
+    }
+
     /// Copies until both directions have ended, or the other side is gone.
     ///
     /// # Errors
@@ -263,6 +269,12 @@ impl Ready {
         }
         Ok(ready)
     }
+}
+
+/// A refusal to send nothing as a datagram.
+pub fn empty_datagram() -> Error {
+    let message = "an empty message cannot be sent: an empty datagram is the end";
+    Error::new(ErrorKind::Limit, message).hint("--type seqpacket has empty messages")
 }
 
 fn left() -> Error {

@@ -33,6 +33,7 @@ pub(super) struct Sink<'a> {
     pending: Vec<u8>,
     written: usize,
     ended: bool,
+    is_cut_off: bool,
     is_abandoned: bool,
     stuck: Stuck,
 }
@@ -59,6 +60,7 @@ impl<'a> Sink<'a> {
             pending: Vec::new(),
             written: 0,
             ended: false,
+            is_cut_off: false,
             is_abandoned: false,
             stuck: Stuck::Source,
         }
@@ -90,6 +92,11 @@ impl<'a> Sink<'a> {
 
     pub(super) fn has_enough(&self) -> bool {
         self.count >= self.most
+    }
+
+    /// Whether the last of the messages asked for came without its end.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.is_cut_off
     }
 
     /// Whether there is nobody to send to either.
@@ -236,10 +243,23 @@ impl<'a> Sink<'a> {
             start = at + 1;
         }
         if is_end && start < raw.len() && !self.has_enough() {
-            self.render_one(&raw[start..]);
+            self.render_rest(&raw[start..]);
             return raw.len();
         }
         start
+    }
+
+    /// What is left of a stream that ended. Where messages are counted it is
+    /// none: it goes out as it came, or not at all where that cannot be seen.
+    fn render_rest(&mut self, rest: &[u8]) {
+        if self.most == u64::MAX {
+            self.render_one(rest);
+            return;
+        }
+        self.is_cut_off = true;
+        if self.render.is_none() {
+            self.pending.extend_from_slice(rest);
+        }
     }
 
     fn render_one(&mut self, message: &[u8]) {
