@@ -121,7 +121,7 @@ fn why_there(row: &Row, signal: Signal) -> Verdict {
 /// Members that could not be signalled are not waited for.
 ///
 /// # Errors
-/// [`ErrorKind::TimedOut`] or [`ErrorKind::WouldBlock`] when some live on.
+/// [`TimedOut`](crate::error::ErrorKind::TimedOut) or [`WouldBlock`](crate::error::ErrorKind::WouldBlock) when some live on.
 pub fn until_ended(members: &[&Member], wait: &mut Wait) -> Result<()> {
     let members = || members.iter().filter(|member| member.refusal.is_none());
     loop {
