@@ -218,6 +218,13 @@ fn attend_to_signals() {
         // SAFETY: this disposition refers to no function.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
+    // Those that the C library keeps to itself, by the kernel's own struct.
+    let default = [0_u64; 4];
+    for signal in 32..libc::SIGRTMIN() {
+        let none = std::ptr::null_mut::<u64>();
+        // SAFETY: an action of the kernel's size without a handler.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), none, 8) };
+    }
 }
 
 /// The state of a process as proc(5) has it; none when it is gone.
