@@ -4,7 +4,10 @@
 //! UTF-8 come out as `\n`, `\x1b`, `\u{202e}` or `\xff`; a backslash is
 //! doubled, so that the form can be read back.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 
 /// The escaped form of `bytes`.
 pub fn escaped(bytes: &[u8]) -> String {
@@ -51,8 +54,32 @@ fn push(shown: &mut String, text: std::fmt::Arguments<'_>) {
     let _ = shown.write_fmt(text);
 }
 
+/// Undoes the octal escapes of a mount table: blanks, tabs, line ends, backslashes.
+pub fn unescaped_mount(field: &[u8]) -> PathBuf {
+    let mut path = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let Some((&byte, tail)) = rest.split_first() {
+        let code = tail
+            .get(..3)
+            .and_then(|digits| std::str::from_utf8(digits).ok());
+        match code.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(code) if byte == b'\\' => {
+                path.push(code);
+                rest = &tail[3..];
+            }
+            _ => {
+                path.push(byte);
+                rest = tail;
+            }
+        }
+    }
+    PathBuf::from(OsString::from_vec(path))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -66,5 +93,12 @@ mod tests {
     #[test]
     fn ordinary_text_is_untouched() {
         assert_eq!(escaped("größe 漢字".as_bytes()), "größe 漢字");
+    }
+
+    #[test]
+    fn a_mount_table_escapes_blanks() {
+        assert_eq!(unescaped_mount(b"/a\\040b\\134"), Path::new("/a b\\"));
+        assert_eq!(unescaped_mount(b"/dev/mqueue"), Path::new("/dev/mqueue"));
+        assert_eq!(unescaped_mount(b"/x\\9"), Path::new("/x\\9"));
     }
 }

@@ -1,12 +1,11 @@
 //! The file system that shows queues as files, where it is mounted.
 
-use std::ffi::OsString;
 use std::fs::Metadata;
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use nix::sys::statfs::{FsType, statfs};
 
+use crate::escape::unescaped_mount;
 use crate::name::Name;
 
 /// The type of an mqueue file system in statfs(2); nix does not name it.
@@ -32,41 +31,7 @@ pub fn folder() -> Option<PathBuf> {
         .filter_map(|line| {
             let mut fields = line.split(|byte| *byte == b' ');
             let folder = fields.nth(1)?;
-            (fields.next()? == b"mqueue").then(|| unescape_mount(folder))
+            (fields.next()? == b"mqueue").then(|| unescaped_mount(folder))
         })
         .find(|folder| is_mqueue(folder))
-}
-
-/// Undoes the octal escapes of a mount table: blanks, tabs, line ends, backslashes.
-fn unescape_mount(field: &[u8]) -> PathBuf {
-    let mut path = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let Some((&byte, tail)) = rest.split_first() {
-        let code = tail
-            .get(..3)
-            .and_then(|digits| std::str::from_utf8(digits).ok());
-        match code.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(code) if byte == b'\\' => {
-                path.push(code);
-                rest = &tail[3..];
-            }
-            _ => {
-                path.push(byte);
-                rest = tail;
-            }
-        }
-    }
-    PathBuf::from(OsString::from_vec(path))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mount_table_escapes_blanks() {
-        assert_eq!(unescape_mount(b"/a\\040b\\134"), Path::new("/a b\\"));
-        assert_eq!(unescape_mount(b"/dev/mqueue"), Path::new("/dev/mqueue"));
-        assert_eq!(unescape_mount(b"/x\\9"), Path::new("/x\\9"));
-    }
 }

@@ -11,7 +11,6 @@ use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
@@ -19,7 +18,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::tree::Catch;
 use super::{Member, Selection};
+use crate::deadline::monotonic_now;
 use crate::error::Result;
+use crate::escape::unescaped_mount;
 use crate::process::identity::cgroup_of;
 use crate::process::signal::Signal;
 
@@ -148,25 +149,8 @@ fn folder_of(path: &Path) -> Option<PathBuf> {
 fn mount(line: &[u8]) -> Option<(PathBuf, PathBuf)> {
     let words: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
     let dash = words.iter().position(|word| *word == b"-")?;
-    let path = |word: &[u8]| PathBuf::from(std::ffi::OsString::from_vec(unescaped(word)));
-    (*words.get(dash + 1)? == b"cgroup2").then(|| (path(words[3]), path(words[4])))
-}
-
-/// Blanks and the like are written there as \040, three octal digits.
-fn unescaped(word: &[u8]) -> Vec<u8> {
-    let mut parts = word.split(|byte| *byte == b'\\');
-    let mut plain = parts.next().unwrap_or_default().to_vec();
-    for part in parts {
-        let digits = part.get(..3).unwrap_or_default();
-        let text = std::ffi::OsStr::from_bytes(digits)
-            .to_str()
-            .unwrap_or_default();
-        if let Ok(byte) = u8::from_str_radix(text, 8) {
-            plain.push(byte);
-        }
-        plain.extend(part.get(3..).unwrap_or_default());
-    }
-    plain
+    (*words.get(dash + 1)? == b"cgroup2")
+        .then(|| (unescaped_mount(words[3]), unescaped_mount(words[4])))
 }
 
 /// Lists the processes of a cgroup and of all below it; nothing when some
@@ -189,7 +173,7 @@ fn list(folder: &Path, pids: &mut BTreeSet<i32>) -> Option<()> {
 /// tells when that changes.
 fn until_empty(folder: &Path) {
     let path = folder.join("cgroup.events");
-    let until = crate::deadline::monotonic_now().saturating_add(ENDING);
+    let until = monotonic_now().saturating_add(ENDING);
     let Ok(events) = File::open(&path) else {
         return;
     };
@@ -197,7 +181,7 @@ fn until_empty(folder: &Path) {
         let mut text = [0; 256];
         let length = nix::sys::uio::pread(&events, &mut text, 0).unwrap_or(0);
         let is_populated = text[..length].starts_with(b"populated 1");
-        let left = until.saturating_sub(crate::deadline::monotonic_now());
+        let left = until.saturating_sub(monotonic_now());
         if !is_populated || left.is_zero() {
             return;
         }
