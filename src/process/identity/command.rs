@@ -15,6 +15,11 @@ pub fn command_line(pid: i32) -> Option<Vec<u8>> {
     Some(name.trim_ascii_end().to_vec())
 }
 
+/// The same as text; bytes that are none are shown as U+FFFD.
+pub fn command_of(pid: i32) -> Option<String> {
+    command_line(pid).map(|line| String::from_utf8_lossy(&line).into_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

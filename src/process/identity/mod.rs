@@ -31,7 +31,7 @@ mod lineage;
 mod stat;
 mod table;
 
-pub use command::command_line;
+pub use command::{command_line, command_of};
 pub use condition::{Call, Confinement, calls_of_threads, cgroup_of, target_of, wait_function};
 pub use descriptors::{Descriptor, has_open, open_files, transferred};
 pub use dispositions::Dispositions;
@@ -260,23 +260,6 @@ pub fn pid_namespace() -> Result<u64> {
 /// Reads CLOCK_BOOTTIME, on which the start times of processes are.
 pub fn since_boot() -> Duration {
     clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
-}
-
-/// The command line of a process, its words apart by blanks; else its short name.
-pub fn command_of(pid: i32) -> Option<String> {
-    let words = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let line = words
-        .split(|byte| *byte == 0)
-        .map(String::from_utf8_lossy)
-        .collect::<Vec<_>>()
-        .join(" ");
-    let line = line.trim_end().to_owned();
-    if !line.is_empty() {
-        return Some(line);
-    }
-    std::fs::read_to_string(format!("/proc/{pid}/comm"))
-        .ok()
-        .map(|name| name.trim_end().to_owned())
 }
 
 /// The user that a process acts as.
