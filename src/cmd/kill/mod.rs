@@ -277,7 +277,6 @@ fn send(context: &Context, outcome: &mut Outcome, signal: Signal, value: Option<
             let text = "the tree grows faster than it can be stopped";
             let error = Error::new(ErrorKind::Limit, text).about(&aim.selection.target);
             context.report(&error.into());
-            aim.spoil(Exit::Partly);
         }
     }
 }

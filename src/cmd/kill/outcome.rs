@@ -55,14 +55,19 @@ impl Aim {
     /// The exit that its processes come to; one whose processes are all
     /// others' says nothing.
     pub(super) fn take(&mut self, exits: impl Fn(&Member) -> Exit) {
-        let exits = self.selection.members().map(exits);
-        self.exit = exits.chain(self.failure).reduce(Exit::and);
+        self.exit = self.selection.members().map(exits).reduce(Exit::and);
     }
 
     /// Takes what went wrong with it as a whole.
     pub(super) fn spoil(&mut self, exit: Exit) {
-        let with = |so_far: Option<Exit>| Some(so_far.map_or(exit, |so_far| so_far.and(exit)));
-        (self.exit, self.failure) = (with(self.exit), with(self.failure));
+        self.failure = self.failure.into_iter().chain([exit]).reduce(Exit::and);
+    }
+
+    /// Both, and that a tree was not brought to rest, if it is so still.
+    fn exit(&self) -> Option<Exit> {
+        let unsettled = (!self.selection.has_settled()).then_some(Exit::Partly);
+        let all = self.exit.into_iter().chain(self.failure).chain(unsettled);
+        all.reduce(Exit::and)
     }
 }
 
@@ -124,7 +129,7 @@ impl Outcome {
 
     /// Alike stays, mixed is partly done.
     pub(super) fn exit(&self) -> Exit {
-        let aims = self.aims.iter().filter_map(|aim| aim.exit);
+        let aims = self.aims.iter().filter_map(Aim::exit);
         let all = aims.chain(self.failed.iter().map(|(_, _, exit)| *exit));
         all.reduce(Exit::and).unwrap_or(Exit::Done)
     }
@@ -153,9 +158,6 @@ impl Outcome {
                 Verdict::Denied => Exit::Denied,
                 _ => there,
             });
-            if !aim.selection.has_settled() {
-                aim.spoil(Exit::Partly);
-            }
         }
     }
 
@@ -194,7 +196,7 @@ impl Outcome {
             }
             has_spared |= !aim.selection.spared.is_empty();
             if !aim.strays.is_empty() || aim.selection.is_spared_in_part() {
-                aim.exit = Some(Exit::Partly);
+                aim.spoil(Exit::Partly);
             }
         }
         if has_spared {
