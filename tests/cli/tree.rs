@@ -279,7 +279,7 @@ fn what_is_no_process_is_missing() {
         .code(3)
         .stdout("")
         .stderr_has("no such process");
-    for word in ["0", "-1", "x"] {
+    for word in ["0", "-1", "x", "+5", "007"] {
         sb.ipc(["tree", "--", word]).run().code(2).stdout("");
     }
 }

@@ -11,6 +11,7 @@ use crate::facts::joined;
 use crate::output::branches::{Dot, branches};
 use crate::process::ending::in_words;
 use crate::process::identity::{CommandLine, Process, Row, Table, user_of};
+use crate::process::target::parse_number;
 use crate::survey::holdings::{Holding, Holdings};
 use crate::sys::wait::Ending;
 
@@ -44,7 +45,7 @@ See also: ipc-fork-tree(1), ipc-reap-zombies(1), pstree(1), ps(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Tree {
     /// The process at the top, instead of the parent of this one
-    #[arg(value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(value_name = "PID", value_parser = parse_number)]
     pid: Option<i32>,
 
     /// Show neither objects nor command lines, only states and short names
