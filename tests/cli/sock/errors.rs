@@ -1,6 +1,6 @@
 //! Exit codes, words, listings and removal.
 
-use super::{file_of, left};
+use super::{echoing, file_of, left};
 use crate::sandbox::{Sandbox, until};
 
 #[test]
@@ -172,19 +172,7 @@ fn listings_show_what_is_alive_stale_and_planted() {
         .run()
         .ok()
         .stdout("{\"objects\":[]}\n");
-    let server = sb
-        .ipc([
-            "sock",
-            "serve",
-            "alive",
-            "--type",
-            "seqpacket",
-            "-t",
-            "30s",
-            "--",
-            "cat",
-        ])
-        .start();
+    let server = echoing(&sb, "alive");
     let mut dead = sb.ipc(["sock", "serve", "dead", "--", "cat"]).start();
     until("both", || {
         file_of(&sb, "alive").exists() && file_of(&sb, "dead").exists()
