@@ -180,9 +180,20 @@ impl Listener {
                 Some((Ok(()), taken)) => return Ok(taken),
                 Some((Err(error), _)) => refused(error),
                 None => {
-                    sleep(&mut [PollFd::new(self.as_fd(), PollFlags::POLLIN)], wait)?;
+                    let mut entries = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
+                    sleep(&mut entries, wait).map_err(|error| match error.kind() {
+                        ErrorKind::TimedOut => error.saying(self.nobody_came()),
+                        _ => error,
+                    })?;
                 }
             }
+        }
+    }
+
+    fn nobody_came(&self) -> &'static str {
+        match self.kind {
+            Type::Datagram => "timed out: nobody sent a message",
+            Type::Stream | Type::Seqpacket => "timed out: nobody connected",
         }
     }
 

@@ -327,3 +327,32 @@ fn an_input_file_that_is_missing_is_no_missing_listener() {
             .stderr_has("input file ./none");
     }
 }
+
+#[test]
+fn who_waits_in_vain_is_told_that_nobody_came() {
+    let sb = Sandbox::new();
+    let nobody = "timed out: nobody connected\n";
+    for span in ["0", "0s", "1ms"] {
+        for (name, more) in [("x", &[][..]), ("@x", &["--json"])] {
+            let serve = ["sock", "serve", name, "-t", span];
+            let command = ["--", "cat"];
+            sb.ipc(serve.iter().chain(more).chain(&command))
+                .run()
+                .code(124)
+                .stdout("")
+                .stderr_has(nobody);
+        }
+    }
+    for (kind, said) in [
+        ("stream", nobody),
+        ("seqpacket", nobody),
+        ("dgram", "timed out: nobody sent a message\n"),
+    ] {
+        for verb in ["recv", "listen"] {
+            sb.ipc(["sock", verb, "x", "--type", kind, "-t", "1ms"])
+                .run()
+                .code(124)
+                .stderr_has(said);
+        }
+    }
+}
