@@ -73,7 +73,7 @@ impl RemoveArgs {
             return Ok(remove(context, names, act));
         }
         require_patterns(&self.patterns)?;
-        let own = |info: &K::Info| info.facts().uid == geteuid().as_raw();
+        let own = |info: &K::Info| info.facts().uid == Some(geteuid().as_raw());
         let mut listed = K::list(&context.scope)?;
         listed.retain(|info| own(info) && matches_any(&self.patterns, info.label().bytes()));
         let spared = tell_of_damage::<K>(context, &listed)?;

@@ -10,6 +10,7 @@ mod crash;
 mod descriptors;
 mod errors;
 mod hostile;
+mod looks;
 mod peers;
 mod serve;
 mod store;
