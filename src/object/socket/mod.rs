@@ -26,6 +26,7 @@ mod connection;
 pub mod diag;
 pub mod handing;
 mod info;
+mod name_watch;
 mod opening;
 mod peer;
 pub mod place;
@@ -36,6 +37,7 @@ mod sleep;
 pub use address::{Address, PREFIX};
 pub use connection::{Connection, Incoming};
 pub use info::SocketInfo;
+pub use name_watch::NameWatch;
 pub use peer::{Allowed, Peer, peer_of};
 
 /// Bytes that a socket is asked to hold on their way.

@@ -16,6 +16,7 @@ mod serve;
 mod store;
 mod strangers;
 mod talk;
+mod unreachable;
 
 /// The file of a socket that has a name.
 fn file_of(sb: &Sandbox, name: &str) -> PathBuf {
