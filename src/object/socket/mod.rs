@@ -232,6 +232,15 @@ impl Listener {
         }
     }
 
+    /// Makes this process the one that those who connect are told of, where
+    /// another one has started to listen (SO_PEERCRED in unix(7)).
+    ///
+    /// # Errors
+    /// None on a socket that listens, listen(2).
+    pub fn answer_for_it(&self) -> Result<()> {
+        listen(&self.socket, Backlog::MAXCONN).map_err(Error::os)
+    }
+
     /// Leaves the file to another process that has the socket too.
     pub fn hand_on(mut self) {
         self.file = None;

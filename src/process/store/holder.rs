@@ -113,6 +113,7 @@ fn is_left(name: Option<&mut NameWatch>) -> bool {
 /// Lets go of everything that belongs to the one who started it.
 fn settle(listener: &Listener) -> Result<()> {
     descriptors::close_others(&[listener.as_fd()]).map_err(Error::os)?;
+    listener.answer_for_it()?;
     let null = OpenOptions::new().read(true).write(true).open("/dev/null");
     let null = null.map_err(Error::os)?;
     for standard in 0..=2 {

@@ -255,6 +255,8 @@ fn another_user_does_not_get_at_it() {
     }
     let sb = Sandbox::new();
     sb.sh("ipc sock store @keep 0=in").run().ok();
+    // Not the process that started it, which is gone.
+    let pid = holder(&sb, "@keep");
     let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--"];
     for verb in [
         &["fetch", "@keep"][..],
@@ -266,7 +268,8 @@ fn another_user_does_not_get_at_it() {
         let refused = sb.program("setpriv", words).run();
         refused
             .code(5)
-            .stderr_has("of user 0 is refused: this is for one user alone")
+            .stderr_has(&format!("process {pid} of user 0 is refused"))
+            .stderr_has("this is for one user alone")
             .stderr_has("hint: give another NAME");
         // No option of these verbs lets anybody in.
         assert!(!refused.to_string().contains("--allow-uid"), "{refused}");
