@@ -268,14 +268,16 @@ fn no_word_that_is_refused_acts_on_a_terminal_or_passes_for_a_line_of_ours() {
         let bad = OsStr::from_bytes(bad);
         for (before, command) in &found {
             let start: Vec<OsString> = before.iter().map(OsString::from).collect();
-            let mut lines: Vec<Vec<OsString>> = vec![vec![bad.into()], vec![bad.into(); 12]];
-            for arg in command.get_arguments().filter(|arg| !arg.is_positional()) {
-                let name = OsString::from(&written(arg)[0]);
-                let mut glued = name.clone();
-                glued.push("=");
-                glued.push(bad);
-                lines.push(vec![name, bad.into()]);
-                lines.push(vec![glued]);
+            let mut lines: Vec<Vec<OsString>> = vec![vec![bad.into(); 12]];
+            let own = command.get_arguments().filter(|arg| !arg.is_global_set());
+            for option in own.filter(|arg| !arg.is_positional()).map(written) {
+                if let [name, _] = &option[..] {
+                    // Each of both forms is quoted by the same path of clap.
+                    lines.push(match bad.to_str() {
+                        Some(_) => vec![name.into(), bad.into()],
+                        None => vec![[OsStr::new(name), bad].join(OsStr::new("="))],
+                    });
+                }
             }
             for line in lines {
                 let line = [&start[..], &line].concat();
