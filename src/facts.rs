@@ -15,29 +15,30 @@ use crate::escape::escaped;
 /// Owner, mode, place and time of an object, as every listing shows them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Facts {
-    /// Permission bits, four octal digits.
-    pub mode: String,
-    /// User id of the owner.
-    pub uid: u32,
-    /// Group id.
-    pub gid: u32,
+    /// Permission bits, four octal digits. Nothing where no file is, as for an
+    /// abstract socket.
+    pub mode: Option<String>,
+    /// User id of the owner, where it is known.
+    pub uid: Option<u32>,
+    /// Group id. Nothing where no file is.
+    pub gid: Option<u32>,
     /// Device of the file system; with the inode it identifies the object.
     pub device: u64,
     /// Inode; with the device it identifies the object.
     pub inode: u64,
-    /// Last change of the contents, in seconds since 1970.
-    pub modified: f64,
+    /// Last change of the contents, in seconds since 1970. Nothing where no file is.
+    pub modified: Option<f64>,
 }
 
 impl From<&Metadata> for Facts {
     fn from(found: &Metadata) -> Facts {
         Facts {
-            mode: format!("{:04o}", found.mode() & 0o7777),
-            uid: found.uid(),
-            gid: found.gid(),
+            mode: Some(format!("{:04o}", found.mode() & 0o7777)),
+            uid: Some(found.uid()),
+            gid: Some(found.gid()),
             device: found.dev(),
             inode: found.ino(),
-            modified: found.mtime() as f64 + found.mtime_nsec() as f64 / 1e9,
+            modified: Some(found.mtime() as f64 + found.mtime_nsec() as f64 / 1e9),
         }
     }
 }

@@ -80,7 +80,7 @@ pub fn folder() -> Result<PathBuf> {
     let about = |error: Error| unusable(&folder, error);
     match DirBuilder::new().mode(0o700).create(&folder) {
         Err(refusal) if refusal.kind() != std::io::ErrorKind::AlreadyExists => {
-            return Err(Error::os(refusal).about(folder.display()));
+            return Err(about(Error::os(refusal)));
         }
         _ => {}
     }

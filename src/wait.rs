@@ -64,11 +64,20 @@ impl Wait {
         if self.deadline != Deadline::Now {
             return ask(self);
         }
-        let mut moment = Wait::until(Deadline::after(ANSWER));
-        ask(&mut moment).map_err(|error| match error.kind() {
+        let answer = self.with_deadline(Deadline::after(ANSWER), ask);
+        answer.map_err(|error| match error.kind() {
             ErrorKind::TimedOut => Error::new(ErrorKind::WouldBlock, "there is no answer"),
             _ => error,
         })
+    }
+
+    /// Asks for something that has another deadline. All else stays as it is:
+    /// the signals that get in and those that stop it are about the invocation.
+    pub fn with_deadline<T>(&mut self, deadline: Deadline, ask: impl FnOnce(&mut Wait) -> T) -> T {
+        let former = std::mem::replace(&mut self.deadline, deadline);
+        let result = ask(self);
+        self.deadline = former;
+        result
     }
 
     /// The deadline that the wait was made with.
@@ -150,6 +159,25 @@ mod tests {
         assert_eq!(past.kind(), ErrorKind::TimedOut);
         let now = Wait::until(Deadline::Now).next(None).unwrap_err();
         assert_eq!(now.kind(), ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn who_waits_for_an_answer_lets_the_same_signals_in() {
+        let mask = SigSet::from(nix::sys::signal::Signal::SIGUSR2);
+        for deadline in [Deadline::Now, Deadline::Never] {
+            let mut wait = Wait::until(deadline).letting_in(mask);
+            wait.stop_on_signals().unwrap();
+            let mut count = 0;
+            wait.for_an_answer(|wait| {
+                count += 1;
+                assert_eq!(wait.mask(), Some(mask));
+                assert!(wait.stop.is_some());
+                assert_ne!(wait.deadline(), Deadline::Now);
+                Ok(())
+            })
+            .unwrap();
+            assert_eq!((count, wait.deadline()), (1, deadline));
+        }
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! One grammar, parsed two ways: the verb alone, and the whole tree.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use clap::{Arg, Command};
 
 use super::*;
@@ -237,4 +240,76 @@ fn every_command_says_what_it_does() {
     let tree = complete_tree();
     tree.clone().debug_assert();
     check(&tree);
+}
+
+/// Every command of the tree that takes arguments of its own, with the words before them.
+fn commands(command: &Command, before: &[String], found: &mut Vec<(Vec<String>, Command)>) {
+    let inner: Vec<&Command> = command.get_subcommands().collect();
+    if inner.is_empty() {
+        found.push((before.to_vec(), command.clone()));
+    }
+    for inner in inner.into_iter().filter(|inner| inner.get_name() != "help") {
+        let before = [before, &[inner.get_name().to_owned()]].concat();
+        commands(inner, &before, found);
+    }
+}
+
+#[test]
+fn no_word_that_is_refused_acts_on_a_terminal_or_passes_for_a_line_of_ours() {
+    let mut tree = complete_tree();
+    tree.build();
+    let mut found = Vec::new();
+    commands(&tree, &["ipc".to_owned()], &mut found);
+    let mut refused = 0;
+    for bad in [
+        &b"3=x\nipc: forged\x1b[31m"[..],
+        b"\xff\nipc: forged\x1b[31m",
+    ] {
+        let bad = OsStr::from_bytes(bad);
+        for (before, command) in &found {
+            let start: Vec<OsString> = before.iter().map(OsString::from).collect();
+            let mut lines: Vec<Vec<OsString>> = vec![vec![bad.into(); 12]];
+            let own = command.get_arguments().filter(|arg| !arg.is_global_set());
+            for option in own.filter(|arg| !arg.is_positional()).map(written) {
+                if let [name, _] = &option[..] {
+                    // Each of both forms is quoted by the same path of clap.
+                    lines.push(match bad.to_str() {
+                        Some(_) => vec![name.into(), bad.into()],
+                        None => vec![[OsStr::new(name), bad].join(OsStr::new("="))],
+                    });
+                }
+            }
+            for line in lines {
+                let line = [&start[..], &line].concat();
+                if let Err(refusal) = parse(&line) {
+                    let said = explain::misuse(&line, refusal);
+                    let is_forged = said.lines().any(|line| line.starts_with("ipc:"));
+                    assert!(!is_forged && !said.contains('\x1b'), "{line:?}: {said}");
+                    refused += usize::from(said.contains("forged"));
+                }
+            }
+        }
+    }
+    assert!(refused > 100, "{refused}");
+}
+
+#[test]
+fn a_word_is_quoted_as_it_was_given() {
+    let quoted = |words: &[&[u8]]| {
+        let words: Vec<OsString> = words
+            .iter()
+            .map(|word| OsStr::from_bytes(word).into())
+            .collect();
+        explain::misuse(&words, parse(&words).map(drop).unwrap_err())
+    };
+    // Escaped it would be a good label, and escaped twice another one.
+    let label = quoted(&[b"ipc", b"sock", b"store", b"x", b"0=a\x1b[31m\n"]);
+    assert!(label.contains("'0=a\\x1b[31m\\n'"), "{label}");
+    assert!(label.contains("label 'a\\x1b[31m\\n'"), "{label}");
+    for bytes in [&[&b"--size=a\xff"[..]][..], &[b"--size", b"a\xff"]] {
+        let size = quoted(&[&[&b"ipc"[..], b"shm", b"create", b"x"][..], bytes].concat());
+        assert!(!size.contains('\u{fffd}'), "{size}");
+    }
+    let unknown = quoted(&[b"ipc", b"sock", b"ls", b"--for\ned"]);
+    assert!(unknown.contains("'--for\\ned'"), "{unknown}");
 }

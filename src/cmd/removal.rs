@@ -5,7 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use clap::Args;
 use nix::unistd::geteuid;
-use serde_json::json;
+use serde::Serialize;
 
 use super::context::Context;
 use super::kind::Kind;
@@ -33,6 +33,14 @@ pub(crate) struct RemoveArgs {
     /// Do what --match and --all otherwise only show; names are removed without it too
     #[arg(long)]
     yes: bool,
+}
+
+/// One object, as JSON has it: whether it is removed now.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    label: &'a Label,
+    removed: bool,
 }
 
 /// Removes the object that a word stands for, and says how it was called.
@@ -73,7 +81,7 @@ impl RemoveArgs {
             return Ok(remove(context, names, act));
         }
         require_patterns(&self.patterns)?;
-        let own = |info: &K::Info| info.facts().uid == geteuid().as_raw();
+        let own = |info: &K::Info| info.facts().uid == Some(geteuid().as_raw());
         let mut listed = K::list(&context.scope)?;
         listed.retain(|info| own(info) && matches_any(&self.patterns, info.label().bytes()));
         let spared = tell_of_damage::<K>(context, &listed)?;
@@ -115,9 +123,10 @@ fn show_what_would_go(context: &mut Context, found: &[OsString]) -> Result<Exit>
     for raw in found {
         let label = Label::new(super::context::bytes(raw));
         if context.out.is_json() {
-            context
-                .out
-                .json(&json!({ "name": label.name, "removed": false }))?;
+            context.out.json(&Document {
+                label: &label,
+                removed: false,
+            })?;
         } else {
             // A sentence, so the name is in full, as in every other one.
             let name = context.foreign_name(raw)?;
@@ -134,9 +143,10 @@ fn remove(context: &mut Context, names: &[OsString], act: Act) -> Exit {
     context.each(names, |context, raw| {
         let label = act(context, raw)?;
         if context.out.is_json() {
-            context
-                .out
-                .json(&json!({ "name": label.name, "removed": true }))?;
+            context.out.json(&Document {
+                label: &label,
+                removed: true,
+            })?;
         }
         Ok(())
     })

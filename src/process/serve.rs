@@ -15,7 +15,7 @@ use nix::unistd::Pid;
 use super::spawn::Spawn;
 use super::watched::read_instead;
 use crate::deadline::{Deadline, monotonic_now};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::object::socket::{Allowed, Connection, Listener, Peer};
 use crate::sys::signal::{ENDING, is_ignored, see_children_end};
@@ -81,7 +81,7 @@ impl Service<'_> {
     /// Killed itself, it leaves its commands to end with their connections.
     ///
     /// # Errors
-    /// [`crate::error::ErrorKind::TimedOut`] when nobody came for as long as `idle` says.
+    /// [`ErrorKind::TimedOut`] when nobody came for as long as `idle` says.
     pub fn run(&self, listener: Listener, audience: &mut dyn Audience) -> Result<Exit> {
         let former = SigSet::thread_get_mask().map_err(Error::os)?;
         let heard = |signal: &Signal| !is_ignored(*signal) && !former.contains(*signal);
@@ -123,17 +123,20 @@ impl Server<'_> {
                 entries.push(PollFd::new(listener.as_fd(), PollFlags::POLLIN));
             }
             let left = match idle {
-                Deadline::At(moment) if self.running.is_empty() => {
-                    Some(moment.saturating_sub(monotonic_now()))
-                }
-                _ => None,
+                _ if !self.running.is_empty() => None,
+                Deadline::At(moment) => Some(moment.saturating_sub(monotonic_now())),
+                Deadline::Now => Some(Duration::ZERO),
+                Deadline::Never => None,
             };
             let found = match ppoll(&mut entries, left.map(Into::into), None) {
                 Err(Errno::EINTR) => continue,
                 result => result.map_err(Error::os)?,
             };
             if found == 0 {
-                return Err(idle.passed());
+                return Err(Error::new(
+                    ErrorKind::TimedOut,
+                    "timed out: nobody connected",
+                ));
             }
             let is_asked = takes && entries[1].revents().is_some_and(|found| !found.is_empty());
             if let Some(signal) = self.hear()? {

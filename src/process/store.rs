@@ -1,13 +1,14 @@
 //! A small process that keeps descriptors open under labels.
 //!
-//! It starts with the first descriptor and ends when it has none left. Only
-//! its own user gets in, by the word of the kernel. Killed, it takes what it
-//! holds with it, and the next one replaces its file.
+//! It starts with the first descriptor and ends when it has none left, or when
+//! its file is removed, so that nobody could get at them. Only its own user
+//! gets in, by the word of the kernel. Killed, it takes what it holds with it,
+//! and the next one replaces its file.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::unistd::{geteuid, setsid};
+use nix::unistd::setsid;
 
 use self::holder::hold;
 use crate::error::{Error, ErrorKind, Result};
@@ -61,27 +62,17 @@ impl<'a> Store<'a> {
         let labels = lines(items.iter().map(|(label, _)| label.as_str()));
         let fds: Vec<BorrowedFd<'_>> = items.iter().map(|(_, fd)| *fd).collect();
         let question = [&[STORE][..], &labels].concat();
-        wait.for_an_answer(|wait| self.ask_to_keep(&question, &fds, wait))
-    }
-
-    fn ask_to_keep(&self, question: &[u8], fds: &[BorrowedFd<'_>], wait: &mut Wait) -> Result<()> {
-        for _ in 0..ATTEMPTS {
-            let holder = match self.connect(wait) {
-                Err(error) if error.kind() == ErrorKind::Missing => {
-                    self.start()?;
-                    continue;
-                }
-                result => result?,
-            };
-            let sent = send_packet(&holder, question, fds, wait);
-            match sent.and_then(|()| answer(&holder, wait)) {
-                Ok(_) => return Ok(()),
-                // It was about to end when it was asked.
-                Err(error) if error.kind() == ErrorKind::Broken => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(restless())
+        self.converse(
+            wait,
+            |error| match error.kind() {
+                ErrorKind::Missing => self.start(),
+                _ => Err(error),
+            },
+            |holder, wait| {
+                send_packet(&holder, &question, &fds, wait)?;
+                answer(&holder, wait).map(drop)
+            },
+        )
     }
 
     /// Gets descriptors by label, all without labels. They leave the store
@@ -92,16 +83,7 @@ impl<'a> Store<'a> {
     pub fn get(&self, labels: &[String], keep: bool, wait: &mut Wait) -> Result<Delivery> {
         let verb = if keep { COPY } else { TAKE };
         let question = [&[verb][..], &lines(labels.iter().map(String::as_str))].concat();
-        wait.for_an_answer(|wait| {
-            for _ in 0..ATTEMPTS {
-                let holder = self.connect(wait)?;
-                match fetch(holder, &question, wait) {
-                    Err(error) if error.kind() == ErrorKind::Broken => {}
-                    result => return result,
-                }
-            }
-            Err(restless())
-        })
+        self.converse(wait, Err, |holder, wait| fetch(holder, &question, wait))
     }
 
     /// The labels in the store.
@@ -109,31 +91,56 @@ impl<'a> Store<'a> {
     /// # Errors
     /// [`ErrorKind::Missing`] when there is no store.
     pub fn labels(&self, wait: &mut Wait) -> Result<Vec<String>> {
-        let (bytes, _) = wait.for_an_answer(|wait| {
-            for _ in 0..ATTEMPTS {
-                let holder = self.connect(wait)?;
-                let sent = send_packet(&holder, &[LIST], &[], wait);
-                match sent.and_then(|()| answer(&holder, wait)) {
-                    // It was about to end when it was asked.
-                    Err(error) if error.kind() == ErrorKind::Broken => {}
-                    result => return result,
-                }
-            }
-            Err(restless())
+        let (bytes, _) = self.converse(wait, Err, |holder, wait| {
+            send_packet(&holder, &[LIST], &[], wait)?;
+            answer(&holder, wait)
         })?;
         let text = String::from_utf8_lossy(&bytes);
         let text = text.get(1..).unwrap_or_default();
         Ok(text.lines().map(str::to_owned).collect())
     }
 
-    fn connect(&self, wait: &mut Wait) -> Result<Connection> {
-        Connection::open(self.address, Type::Seqpacket, &owner(), false, wait).map_err(|error| {
-            match error.kind() {
-                ErrorKind::Missing => error
-                    .saying("there is no such store")
-                    .hint("ipc sock store NAME FD=LABEL starts one"),
-                _ => error,
+    /// Talks with the holder, once more with the next one when this one was
+    /// about to end as it was asked. Where none can be reached `otherwise`
+    /// makes one, or gives up.
+    fn converse<T>(
+        &self,
+        wait: &mut Wait,
+        otherwise: impl Fn(Error) -> Result<()>,
+        mut talk: impl FnMut(Connection, &mut Wait) -> Result<T>,
+    ) -> Result<T> {
+        wait.for_an_answer(|wait| {
+            for _ in 0..ATTEMPTS {
+                let holder = match self.connect(wait) {
+                    Ok(holder) => holder,
+                    Err(error) => {
+                        otherwise(error)?;
+                        continue;
+                    }
+                };
+                match talk(holder, wait) {
+                    Err(error) if error.kind() == ErrorKind::Broken => {}
+                    result => return result,
+                }
             }
+            let message = "the store comes and goes too fast";
+            Err(Error::new(ErrorKind::Broken, message))
+        })
+    }
+
+    fn connect(&self, wait: &mut Wait) -> Result<Connection> {
+        Connection::open(
+            self.address,
+            Type::Seqpacket,
+            &Allowed::Oneself,
+            false,
+            wait,
+        )
+        .map_err(|error| match error.kind() {
+            ErrorKind::Missing => error
+                .saying("there is no such store")
+                .hint("ipc sock store NAME FD=LABEL starts one"),
+            _ => error,
         })
     }
 
@@ -171,14 +178,6 @@ fn fetch(holder: Connection, question: &[u8], wait: &mut Wait) -> Result<Deliver
         no: &[REFUSED],
     };
     Ok(Delivery::new(holder, handed, words))
-}
-
-fn owner() -> Allowed {
-    Allowed::Users(vec![geteuid().as_raw()])
-}
-
-fn restless() -> Error {
-    Error::new(ErrorKind::Broken, "the store comes and goes too fast")
 }
 
 /// One packet of a holder; its refusals are errors.

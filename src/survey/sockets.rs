@@ -119,6 +119,9 @@ fn find_processes(infos: &mut [SocketInfo]) {
     else {
         return;
     };
+    for info in infos.iter_mut().filter(|info| info.path.path.is_none()) {
+        info.facts.device = device;
+    }
     for pid in all() {
         for info in infos.iter_mut() {
             if let Some(inode) = info.socket

@@ -225,7 +225,12 @@ fn foreign_names_of_any_bytes_can_be_looked_at_and_removed() {
                 Ok(text) => assert_eq!(object["name"], format!("/{text}")),
                 Err(_) => assert_eq!(object["name_bytes"], serde_json::json!(name)),
             }
-            with(&sb, &[kind, "rm"], name).ok();
+            let removed = with(&sb, &["--json", kind, "rm"], name);
+            let mut expected = serde_json::json!({ "name": object["name"], "removed": true });
+            if let Some(bytes) = object.get("name_bytes") {
+                expected["name_bytes"] = bytes.clone();
+            }
+            assert_eq!(removed.ok().json(), expected);
             with(&sb, &[kind, "rm"], name).code(3);
         }
     }

@@ -29,6 +29,16 @@ pub fn environment(page: &mut Roff, spot: &Spot) {
             ),
         );
     }
+    if has_fifos(spot) {
+        variables.insert(
+            1,
+            (
+                "IPC_RUNTIME_DIR",
+                "The runtime folder, where FIFOs that have names are. It must belong to you \
+                 alone. Default: /dev/shm/ipc.run. and your user id.",
+            ),
+        );
+    }
     if matches!(spot.noun(), None | Some("mq")) {
         variables.insert(
             1,
@@ -180,6 +190,10 @@ pub fn files(page: &mut Roff, spot: &Spot) {
         "/dev/shm/ipc.run.UID/sock.NAME",
         "A socket that has a name, for other programs to connect to.",
     );
+    const FIFOS: (&str, &str) = (
+        "/dev/shm/ipc.run.UID/pipe.NAME",
+        "A FIFO that has a name, for other programs to open.",
+    );
     let mut files = match spot.noun() {
         Some("proc") => PROCESSES.to_vec(),
         None => [&[MEMORY, SEMAPHORES][..], &PAGES].concat(),
@@ -191,11 +205,20 @@ pub fn files(page: &mut Roff, spot: &Spot) {
         Some("barrier") => vec![PAGES[2]],
         Some("mq") => Vec::new(),
         Some("sock") => vec![SOCKETS, RUNTIME],
+        Some("pipe") if has_fifos(spot) => vec![FIFOS, RUNTIME],
         Some(_) => return,
     };
     if matches!(spot.noun(), None | Some("mq")) {
         files.extend(QUEUES);
         files.push(RUNTIME);
+    }
+    let words: Vec<&str> = spot.words.iter().map(String::as_str).collect();
+    if words == ["ipc", "pipe", "recv"] {
+        files.push((
+            "/dev/shm/ipc.run.UID/bytes.NAME.PID.N",
+            "Bytes that were taken and could not be printed. Where the runtime folder cannot \
+             be used they are in $TMPDIR, else in /tmp.",
+        ));
     }
     page.section("FILES");
     for (file, meaning) in files {
@@ -203,4 +226,10 @@ pub fn files(page: &mut Roff, spot: &Spot) {
         page.entry(&tag.replace("UID", "\\fIUID\\fR"));
         page.prose(meaning, &[]);
     }
+}
+
+/// Whether a command is about FIFOs, and not about pipelines, whose pipes have no names.
+fn has_fifos(spot: &Spot) -> bool {
+    let verb = spot.words.get(2).map(String::as_str);
+    spot.noun() == Some("pipe") && !matches!(verb, Some("run" | "duplex"))
 }

@@ -137,8 +137,8 @@ impl<'a> Reception<'a> {
         loop {
             let length = match self.reader.peek(&mut seen)? {
                 Taken::Bytes(length) => length,
-                // A last one without its separator is one all the same.
-                Taken::End => return Ok(Exit::Done),
+                // What came without its separator is printed, and may be cut off.
+                Taken::End => return Ok(Exit::No),
                 Taken::Nothing => {
                     self.wait_for_data()?;
                     continue;

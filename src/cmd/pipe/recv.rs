@@ -26,8 +26,8 @@ Examples:
       Takes 512 bytes, and leaves the rest to the next reader.
 
 Exit status:
-  1    under --try: less than asked for was there (nothing is said); with -n or --line:
-       the stream ended before that
+  1    under --try: less than asked for was there (nothing is said); with -n, --line or
+       --null: the stream ended before that, and what came is printed
   3    there is no such pipe
   6    standard output cannot take the bytes: they stay in the FIFO
   7    the pipe was removed while waiting, or is no FIFO
@@ -62,10 +62,16 @@ pub(crate) struct Recv {
     bytes: Option<Size>,
 
     /// Take one line, with its end
+    ///
+    /// A stream may end without the end of its last line: that is printed as it is, and
+    /// the exit code is 1, as that of read in a shell. Whoever takes such a line too
+    /// writes: line=$(ipc pipe recv NAME --line) || [ -n "$line" ]
     #[arg(long, short, conflicts_with_all = ["null", "follow"])]
     line: bool,
 
     /// Take one record that ends with a NUL byte, with it
+    ///
+    /// A last one without that byte is printed, and the exit code is 1.
     #[arg(long, short = '0', conflicts_with = "follow")]
     null: bool,
 

@@ -30,7 +30,7 @@ Exit status:
   1    under --try: the holder is busy, or another is about to take them, and there was
        no answer within five seconds
   3    there is no such store, or nothing of that label in it
-  5    the store belongs to another user
+  5    a process of another user has the name
   6    the table of descriptors is full: they stay in the store
   124  the time is over
   With --exec all of these but 124 are 125; else the exit code of the command, or

@@ -256,11 +256,19 @@ impl Use {
             .map_err(beyond)?;
         let fds = handed.into_iter().map(|one| one.descriptor).collect();
         descriptors::place(fds, FIRST).map_err(beyond)?;
-        for (from, to) in places {
-            descriptors::copy_to(from, to).map_err(beyond)?;
+        // What is said when the command does not start is for whom it was before.
+        let stderr = descriptors::duplicate_above(2, last.saturating_add(1)).ok();
+        let put = places
+            .iter()
+            .try_for_each(|(from, to)| descriptors::copy_to(*from, *to).map_err(beyond));
+        let result = put.and_then(|()| {
+            delivery.accept();
+            spawn.exec()
+        });
+        if let Some(stderr) = stderr {
+            let _ = descriptors::copy_to(stderr.as_raw_fd(), 2);
         }
-        delivery.accept();
-        spawn.exec()
+        result
     }
 
     /// From which number to which each label is copied.

@@ -42,7 +42,19 @@ See also: unix(7), sd_listen_fds(3), ipc-sock-send-fd(1), ipc-sock-fetch(1)";
 ///
 /// The command is looked for before anybody is let in. The sender hears of success only
 /// when all are where they belong, or the list is printed; when the command cannot be
-/// started after all, it hears of that too.
+/// started after all, it hears of that too. A sender that came with --wait before this verb
+/// listens is not told what the verb is refused for: it waits for the next one, up to its own
+/// --timeout.
+///
+/// A program of any language sends them. It connects to the stream socket, whose path ipc
+/// sock stat shows, and sends with sendmsg(2) descriptors (SCM_RIGHTS), at most 253 with one
+/// message and as many messages as it takes. The bytes beside them, at least one each time,
+/// are the labels, a line each in the order of the descriptors; a descriptor is called
+/// unknown when the lines are not as many as the descriptors, or its own is no label: 1 to
+/// 255 printable ASCII characters without a colon. Then it shuts its side down for writing,
+/// and nothing is used before; and it reads up to the end. The last line is ok, or begins
+/// with "no: " and says why not; without either they were not taken. In Python:
+/// socket.send_fds(s, [b"log\n"], [fd]); s.shutdown(socket.SHUT_WR); s.makefile().read()
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct RecvFd {

@@ -33,8 +33,9 @@ See also: unix(7), ipc-sock-ls(1)";
 /// Remove socket files
 ///
 /// Of dead servers: that of a live one is refused, unless --force is given. Whoever
-/// is connected stays so. Nothing but sockets is ever removed. It is hardly needed,
-/// since the next server of a name replaces a dead one by itself.
+/// is connected stays so; the holder of ipc sock store ends, and closes what it has.
+/// Nothing but sockets is ever removed. It is hardly needed, since the next server of a
+/// name replaces a dead one by itself.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Rm {

@@ -29,7 +29,8 @@ Exit status:
   1    under --try: there is no room now
   3    nobody listens there, and --wait was not given
   4    the socket there is of another type
-  5    the receiver belongs to a user that is not allowed, or turned this one away
+  5    the receiver belongs to a user that is not allowed; or it turned this one away:
+       with --confirm always, without it only when that came before the last byte
   6    a message is longer than the socket takes, or a datagram would be empty
   7    what is there is not a socket; or the receiver went before it read everything
   124  the time is over
@@ -43,9 +44,11 @@ See also: unix(7), ipc-sock-recv(1), ipc-sock-connect(1)";
 /// follow each other, and --lines puts a line end after each argument. The end says
 /// that there is no more. The time-out is for all of it.
 ///
-/// What the kernel has taken counts as sent, whether the receiver reads it or not: one
-/// that turns this user away, or is killed, may do so after the verb has ended with 0.
-/// With --confirm it ends when the receiver has closed the connection, and then 0 says
+/// What the kernel has taken counts as sent, whether the receiver reads it or not: the
+/// kernel connects and takes bytes before the receiver looks who is there. So one that turns
+/// this user away, or is killed, may do so after the verb has ended with 0, and whether it
+/// ends with 0 or 5 then is chance. To know it the verb has to wait for the receiver:
+/// with --confirm it ends when the receiver has closed the connection, and then 0 says
 /// that everything was read, 5 that this user was turned away, 7 that something was
 /// left. A datagram has no such answer.
 #[derive(Debug, Args)]

@@ -40,10 +40,18 @@ See also: unix(7), ipc-sock-recv-fd(1), ipc-sock-store(1)";
 /// it when nothing but its command is left to be started, and takes it back when that
 /// fails. Whatever went wrong, the descriptors are open here still.
 ///
-/// A program of any language receives them: the bytes beside the descriptors are the
-/// labels, a line each. To confirm, it answers with the line ok, or with a line that
-/// begins with "no: " and says why not, before it closes the connection; for one that
-/// does neither there is --no-confirm.
+/// Without --wait somebody has to listen already. With it the verb waits for a listener,
+/// up to --timeout and else for ever: one that was refused, or misused, before it listened
+/// is none, and the next one gets the descriptors.
+///
+/// A program of any language receives them. It listens on a stream socket, and takes with
+/// recvmsg(2) descriptors (SCM_RIGHTS), at most 253 with one message, until it reads the
+/// end: that says that there are no more. The bytes beside them, all together, are the
+/// labels, a line each in the order of the descriptors. To confirm, it answers with the
+/// line ok, or with a line that begins with "no: " and says why not, before it closes the
+/// connection; the last line counts. For one that does neither there is --no-confirm. In
+/// Python, where c is the accepted connection: text, fds, _, _ = socket.recv_fds(c, 65536,
+/// 253); c.sendall(b"ok\n"); c.close()
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct SendFd {
@@ -55,6 +63,8 @@ pub(crate) struct SendFd {
     descriptors: Vec<Given>,
 
     /// Do not wait until the receiver says that it has them
+    ///
+    /// They are on their way then; one that ends without taking them drops them unsaid.
     #[arg(long)]
     no_confirm: bool,
 }

@@ -32,6 +32,10 @@ See also: unix(7), ss(8), ipc-sock-ls(1)";
 /// Names, paths and @abstract names. Which type it is, which processes have it, how
 /// many connections wait to be taken, and the file by which other programs find it.
 /// The kernel is asked, not the server, which does not notice.
+///
+/// What is not known, or not there, is - in text and null in JSON. An abstract name has no
+/// file, so no mode, group or time: uid is the user who bound it, and device and inode
+/// are those of the socket itself.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Stat {

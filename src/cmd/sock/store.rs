@@ -26,6 +26,7 @@ Exit status:
   1    under --try: the holder is busy, and has not answered within five seconds
   3    a descriptor is not open
   4    a label is taken, or another server has the name
+  5    a process of another user has the name
   6    a limit: the holder's table is full
   124  the time is over
 
@@ -36,6 +37,10 @@ See also: unix(7), ipc-sock-fetch(1), ipc-sock-send-fd(1)";
 /// A small process holds them. It starts when the first is stored, belongs to no
 /// terminal, and ends when the last is fetched. Only you get at them: the kernel says
 /// who asks. When it is killed, or the machine starts anew, they are closed.
+///
+/// So they are when its file is removed, by rm or with ipc sock rm --force: nobody could get
+/// at them any more, so the holder answers whom it has let in and ends. ipc sock ls and
+/// ipc sock stat show which process holds a store, ipc sock fetch --list what is in it.
 ///
 /// The holder waits for nobody: who connects and asks nothing within three seconds is
 /// turned out, and others are served meanwhile.

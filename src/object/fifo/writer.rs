@@ -228,12 +228,13 @@ impl Writer {
     fn wait_for_input(&self, source: &Source, wait: &mut Wait) -> Result<()> {
         let mut watched = [PollFd::new(source.input.as_fd(), PollFlags::POLLIN)];
         // Not to wait is about the reader: an input comes as it comes.
-        let mut patient = Wait::until(Deadline::Never);
-        let wait = match wait.deadline() {
-            Deadline::Now => &mut patient,
-            Deadline::Never | Deadline::At(_) => wait,
+        let deadline = match wait.deadline() {
+            Deadline::Now => Deadline::Never,
+            deadline => deadline,
         };
-        self.sleep(&mut watched, wait, "timed out: the input gives nothing")
+        wait.with_deadline(deadline, |wait| {
+            self.sleep(&mut watched, wait, "timed out: the input gives nothing")
+        })
     }
 
     fn wait_for_room(&self, wait: &mut Wait) -> Result<()> {

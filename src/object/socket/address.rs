@@ -13,6 +13,7 @@ use crate::escape::escaped;
 use crate::facts::Label;
 use crate::name::{Name, Scope};
 use crate::place::{Place, is_path};
+use crate::runtime;
 
 /// What stands before the name of a socket in the runtime folder.
 pub const PREFIX: &str = "sock.";
@@ -79,13 +80,33 @@ impl Address {
         }
     }
 
+    /// The file of a socket to look at, unless it is abstract; makes nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`] when there is no runtime folder, and as [`Address::file`].
+    pub fn existing_file(&self) -> Result<Option<PathBuf>> {
+        let Address::File(place) = self else {
+            return Ok(None);
+        };
+        match place.file(PREFIX) {
+            Err(error) if error.kind() == ErrorKind::Missing => {
+                let folder = runtime::path()?;
+                let folder = escaped(folder.as_os_str().as_bytes());
+                let message = format!("no such socket: there is no runtime folder {folder}");
+                let error = error.saying(message).about(self);
+                Err(error.hint("IPC_RUNTIME_DIR=/FOLDER names another one"))
+            }
+            found => found.map(Some),
+        }
+    }
+
     /// Removes the file of a socket: of a dead one, or with `even_alive` of any.
     ///
     /// # Errors
     /// [`ErrorKind::WouldBlock`] for a live one, [`ErrorKind::Broken`] for what
     /// is not a socket, [`ErrorKind::Missing`].
     pub fn remove(&self, even_alive: bool) -> Result<()> {
-        let Some(path) = self.file()? else {
+        let Some(path) = self.existing_file()? else {
             let message = "an abstract name goes away with its server";
             return Err(Error::new(ErrorKind::Usage, message));
         };

@@ -36,7 +36,8 @@ pub struct SocketInfo {
     /// The file, for other programs.
     #[serde(flatten)]
     pub path: PathLabel,
-    /// Owner, mode, place and time.
+    /// Owner, mode, place and time of the file. An abstract name has none: the
+    /// owner is that of the socket, device and inode are its own.
     #[serde(flatten)]
     pub facts: Facts,
     /// Inode of the socket itself, as descriptors show it.
@@ -52,10 +53,7 @@ impl SocketInfo {
     pub fn look(address: &Address, scope: &Scope) -> Result<SocketInfo> {
         let bound = diag::bound().unwrap_or_default();
         let label = address.label(scope);
-        match (
-            address,
-            address.file().map_err(|error| error.about(address))?,
-        ) {
+        match (address, address.existing_file()?) {
             (Address::Abstract(name), _) => of_abstract(name, label, &bound),
             (_, Some(path)) => SocketInfo::of_file(&path, label, &bound),
             (_, None) => Err(Error::new(ErrorKind::Missing, "no such socket")),
@@ -131,12 +129,13 @@ fn of_abstract(name: &[u8], label: Label, bound: &[Entry]) -> Result<SocketInfo>
         .ok_or_else(|| Error::new(ErrorKind::Missing, "no such socket"))?;
     let facts = Facts {
         // No file guards it: whoever is in the network namespace gets there.
-        mode: "0777".to_owned(),
-        uid: entry.uid.unwrap_or(u32::MAX),
-        gid: u32::MAX,
+        mode: None,
+        uid: entry.uid,
+        gid: None,
+        // Of the socket itself; the device is that of all sockets.
         device: 0,
         inode: entry.inode,
-        modified: 0.0,
+        modified: None,
     };
     Ok(SocketInfo::new(label, "ok", Some(entry), None, facts))
 }

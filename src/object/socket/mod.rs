@@ -26,6 +26,7 @@ mod connection;
 pub mod diag;
 pub mod handing;
 mod info;
+mod name_watch;
 mod opening;
 mod peer;
 pub mod place;
@@ -36,6 +37,7 @@ mod sleep;
 pub use address::{Address, PREFIX};
 pub use connection::{Connection, Incoming};
 pub use info::SocketInfo;
+pub use name_watch::NameWatch;
 pub use peer::{Allowed, Peer, peer_of};
 
 /// Bytes that a socket is asked to hold on their way.
@@ -180,9 +182,20 @@ impl Listener {
                 Some((Ok(()), taken)) => return Ok(taken),
                 Some((Err(error), _)) => refused(error),
                 None => {
-                    sleep(&mut [PollFd::new(self.as_fd(), PollFlags::POLLIN)], wait)?;
+                    let mut entries = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
+                    sleep(&mut entries, wait).map_err(|error| match error.kind() {
+                        ErrorKind::TimedOut => error.saying(self.nobody_came()),
+                        _ => error,
+                    })?;
                 }
             }
+        }
+    }
+
+    fn nobody_came(&self) -> &'static str {
+        match self.kind {
+            Type::Datagram => "timed out: nobody sent a message",
+            Type::Stream | Type::Seqpacket => "timed out: nobody connected",
         }
     }
 
@@ -217,6 +230,15 @@ impl Listener {
         if let Some((path, identity)) = self.file.take() {
             remove_own(&path, identity);
         }
+    }
+
+    /// Makes this process the one that those who connect are told of, where
+    /// another one has started to listen (SO_PEERCRED in unix(7)).
+    ///
+    /// # Errors
+    /// None on a socket that listens, listen(2).
+    pub fn answer_for_it(&self) -> Result<()> {
+        listen(&self.socket, Backlog::MAXCONN).map_err(Error::os)
     }
 
     /// Leaves the file to another process that has the socket too.

@@ -30,6 +30,8 @@ pub enum Allowed {
     Anybody,
     /// These.
     Users(Vec<u32>),
+    /// This user alone, and no option lets others in.
+    Oneself,
 }
 
 impl Allowed {
@@ -45,14 +47,20 @@ impl Allowed {
     pub fn check(&self, peer: Peer) -> Result<()> {
         match self {
             Allowed::Users(users) if !users.contains(&peer.uid) => {
-                let message = format!(
-                    "process {} of user {} is refused: it is not an allowed user",
-                    peer.pid, peer.uid
-                );
-                let error = Error::new(ErrorKind::Denied, message);
+                let error = refusal(peer, "it is not an allowed user");
                 Err(error.hint(format!("--allow-uid {} lets that user in", peer.uid)))
+            }
+            Allowed::Oneself if peer.uid != geteuid().as_raw() => {
+                let error = refusal(peer, "this is for one user alone");
+                Err(error.hint("give another NAME: this one is taken while that process lives"))
             }
             _ => Ok(()),
         }
     }
+}
+
+fn refusal(peer: Peer, why: &str) -> Error {
+    let Peer { pid, uid, .. } = peer;
+    let message = format!("process {pid} of user {uid} is refused: {why}");
+    Error::new(ErrorKind::Denied, message)
 }

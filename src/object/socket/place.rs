@@ -226,6 +226,11 @@ impl Found {
         self.handle.metadata().map_err(Error::os)
     }
 
+    /// The descriptor by which it was found: it opens nothing and holds it.
+    pub fn into_handle(self) -> File {
+        self.handle
+    }
+
     /// Whether a process has it bound. Disturbs nobody: a server of a stream
     /// never hears of a datagram socket that asks.
     ///

@@ -10,11 +10,11 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::chdir;
 
-use super::{COPY, END, EXISTS, HERE, LIST, MISSING, REFUSED, STORE, TAKE, TAKEN, owner};
+use super::{COPY, END, EXISTS, HERE, LIST, MISSING, REFUSED, STORE, TAKE, TAKEN};
 use crate::deadline::{Deadline, monotonic_now};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::socket::handing::{Handed, labelled, lines, receive_packet, send_packet};
-use crate::object::socket::{Connection, Listener};
+use crate::object::socket::{Allowed, Connection, Listener, NameWatch};
 use crate::sys::{ancillary, descriptors};
 use crate::wait::Wait;
 
@@ -53,18 +53,28 @@ struct Guest {
     stage: Stage,
 }
 
-/// A holder: it ends when it holds nothing any more.
+/// A holder: it ends when it holds nothing any more, and when its file is gone
+/// and its guests are.
 ///
 /// # Errors
 /// When it cannot start, or can take no guest at all.
 pub(super) fn hold(listener: &mut Listener) -> Result<()> {
     settle(listener)?;
+    let mut name = listener.watch_name()?;
     let mut held = Held::new();
     let mut guests: Vec<Guest> = Vec::new();
     let mut is_full = false;
+    // The one who started it comes at once, unless it was killed.
+    let opening = monotonic_now().saturating_add(TURN);
     loop {
         let takes = guests.len() < GUESTS && !is_full;
-        sleep(takes.then_some(&*listener), &guests)?;
+        let is_new = held.is_empty() && guests.is_empty();
+        sleep(
+            takes.then_some(&*listener),
+            name.as_ref(),
+            &guests,
+            is_new.then_some(opening),
+        )?;
         attend(&mut guests, &mut held);
         let before = guests.len();
         guests.retain(|guest| !matches!(guest.stage, Stage::Done));
@@ -77,7 +87,12 @@ pub(super) fn hold(listener: &mut Listener) -> Result<()> {
         is_full &= !has_answered;
         if takes {
             match listener.try_accept() {
-                Ok(Some(connection)) if connection.admit(&owner()).is_ok() => {
+                Ok(None) if guests.is_empty() && is_left(name.as_mut()) => return Ok(()),
+                Ok(None) if is_new && monotonic_now() >= opening => {
+                    listener.leave_name();
+                    return Ok(());
+                }
+                Ok(Some(connection)) if connection.admit(&Allowed::Oneself).is_ok() => {
                     let stage = Stage::Asks(monotonic_now().saturating_add(TURN));
                     guests.push(Guest { connection, stage });
                 }
@@ -90,9 +105,15 @@ pub(super) fn hold(listener: &mut Listener) -> Result<()> {
     }
 }
 
+/// Whether nobody can come any more: what it holds would be held for nobody.
+fn is_left(name: Option<&mut NameWatch>) -> bool {
+    name.is_some_and(NameWatch::is_gone)
+}
+
 /// Lets go of everything that belongs to the one who started it.
 fn settle(listener: &Listener) -> Result<()> {
     descriptors::close_others(&[listener.as_fd()]).map_err(Error::os)?;
+    listener.answer_for_it()?;
     let null = OpenOptions::new().read(true).write(true).open("/dev/null");
     let null = null.map_err(Error::os)?;
     for standard in 0..=2 {
@@ -105,20 +126,33 @@ fn settle(listener: &Listener) -> Result<()> {
     Ok(())
 }
 
-/// Sleeps until somebody comes, says something, goes, or has had its turn.
-fn sleep(listener: Option<&Listener>, guests: &[Guest]) -> Result<()> {
+/// Sleeps until somebody comes, says something, goes, or has had its turn, the
+/// name is gone, or that moment has come.
+fn sleep(
+    listener: Option<&Listener>,
+    name: Option<&NameWatch>,
+    guests: &[Guest],
+    moment: Option<Duration>,
+) -> Result<()> {
     let listener = listener.map(AsFd::as_fd);
     let connections = guests.iter().map(|guest| guest.connection.as_fd());
+    // With guests it goes on anyway, and looks when they are gone.
+    let name = name.filter(|_| guests.is_empty());
     let mut entries: Vec<PollFd<'_>> = listener
         .into_iter()
         .chain(connections)
+        .chain(name.and_then(NameWatch::news))
         .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
         .collect();
     let first = guests.iter().filter_map(|guest| match guest.stage {
         Stage::Asks(until) => Some(until),
         _ => None,
     });
+    let recheck = name.and_then(NameWatch::recheck);
+    let recheck = recheck.map(|span| monotonic_now().saturating_add(span));
     let left = first
+        .chain(moment)
+        .chain(recheck)
         .min()
         .map(|until| until.saturating_sub(monotonic_now()));
     match ppoll(&mut entries, left.map(Into::into), None) {

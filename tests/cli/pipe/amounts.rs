@@ -70,7 +70,7 @@ fn without_waiting_all_of_it_is_taken_or_nothing() {
     assert!(status.success());
     sb.ipc(["pipe", "recv", "log", "-t", "30s", "--line"])
         .run()
-        .ok()
+        .code(1)
         .stdout("f");
 }
 
@@ -96,9 +96,9 @@ fn a_stream_that_ends_before_is_no() {
     for (words, sent, code, printed) in [
         (&["-n", "5"][..], "abc", 1, "abc"),
         (&["-n", "3"], "abc", 0, "abc"),
-        (&["--line"], "abc", 0, "abc"),
+        (&["--line"], "abc", 1, "abc"),
         (&["--line"], "", 1, ""),
-        (&["--null"], "a\nb", 0, "a\nb"),
+        (&["--null"], "a\nb", 1, "a\nb"),
     ] {
         let recv = sb
             .ipc([&["pipe", "recv", "log", "-t", "30s"], words].concat())
@@ -111,6 +111,44 @@ fn a_stream_that_ends_before_is_no() {
         assert_eq!(status.code(), Some(code), "{words:?} {sent}: {said}");
         assert_eq!(out, printed, "{words:?} {sent}");
     }
+}
+
+#[test]
+fn a_shell_takes_a_last_line_without_its_end_as_it_does_with_read() {
+    let sb = Sandbox::new();
+    made(&sb, "log");
+    for sent in ["abc", "abc\n", ""] {
+        let script = |read: &str| format!("{read}; printf '%s,%s' \"$?\" \"$line\"");
+        let take = script("line=$(ipc pipe recv log --line -t 30s)");
+        let recv = sb.sh(&take).start();
+        sb.ipc(["pipe", "send", "log", "-t", "30s", sent])
+            .run()
+            .ok();
+        let by_read = sb.sh(&script("read -r line")).stdin(sent).run();
+        let by_read = String::from_utf8_lossy(&by_read.stdout).into_owned();
+        assert_eq!(recv.finish().1, by_read, "{sent:?}");
+    }
+    let script = "line=$(ipc pipe recv log --line -t 30s) || [ -n \"$line\" ]; echo \"$? $line\"";
+    let recv = sb.sh(script).start();
+    sb.ipc(["pipe", "send", "log", "-t", "30s", "abc"])
+        .run()
+        .ok();
+    assert_eq!(recv.finish().1, "0 abc\n");
+}
+
+#[test]
+fn a_last_line_without_its_end_is_in_the_document_all_the_same() {
+    let sb = Sandbox::new();
+    made(&sb, "log");
+    let recv = ["pipe", "recv", "log", "--line", "--json", "-t", "30s"];
+    let recv = sb.ipc(recv).start();
+    sb.ipc(["pipe", "send", "log", "-t", "30s", "abc"])
+        .run()
+        .ok();
+    let (status, out, said) = recv.finish();
+    assert_eq!((status.code(), said.as_str()), (Some(1), ""));
+    let document: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(document["data"], "abc");
 }
 
 #[test]

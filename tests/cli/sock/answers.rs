@@ -1,6 +1,6 @@
 //! A request and its answer, and whether what was sent was read.
 
-use super::noise;
+use super::{echoing, noise};
 use crate::sandbox::Sandbox;
 
 #[test]
@@ -71,19 +71,7 @@ fn a_call_of_lines_does_not_wait_for_the_end() {
 #[test]
 fn a_call_of_packets_is_a_message_there_and_one_back() {
     let sb = Sandbox::new();
-    let _server = sb
-        .ipc([
-            "sock",
-            "serve",
-            "s",
-            "--type",
-            "seqpacket",
-            "-t",
-            "30s",
-            "--",
-            "cat",
-        ])
-        .start();
+    let _server = echoing(&sb, "s");
     let call = [
         "sock",
         "call",

@@ -148,6 +148,140 @@ print(text.decode(), os.read(fds[1], 100).decode())";
     assert_eq!(receiver.finish().1, "null\ntext\n from python\n");
 }
 
+/// What the page of recv-fd says to do.
+const SENDER: &str = "import socket, sys
+s = socket.socket(socket.AF_UNIX); s.settimeout(30); s.connect(sys.argv[1])
+for words in sys.argv[2:]:
+    names = words.split()
+    files = [open(name) for name in names]
+    text = ''.join(f'{name}\\n' for name in names).encode()
+    socket.send_fds(s, [text], [f.fileno() for f in files])
+s.shutdown(socket.SHUT_WR)
+print(s.makefile().read().splitlines()[-1])";
+
+/// What the page of send-fd says to do, and the answer to give.
+const RECEIVER: &str = "import os, socket, sys
+s = socket.socket(socket.AF_UNIX); s.bind('./y'); s.listen(1); s.settimeout(30)
+print('listens', flush=True)
+c = s.accept()[0]; c.settimeout(30)
+text, fds = b'', []
+while True:
+    more, came, _, _ = socket.recv_fds(c, 65536, 253)
+    if not more: break
+    text += more; fds += came
+labels = text.decode().splitlines()
+assert len(labels) == len(fds)
+c.sendall(sys.argv[1].encode()); c.close()
+print(len(fds), labels[0], labels[-1], os.read(fds[-1], 100).decode())";
+
+#[test]
+fn a_program_that_does_what_the_pages_say_is_understood() {
+    if !has("python3") {
+        return;
+    }
+    let sb = Sandbox::new();
+    for name in ["one", "two", "three"] {
+        file(&sb, name, name.as_bytes());
+    }
+    let script = "cat <&3 <&4; cat <&5; echo \" $LISTEN_FDNAMES\"";
+    for (exec, answer) in [("sh", "ok"), ("./bad", "no: the command did not start")] {
+        file(&sb, "bad", b"#!/is/not/there\n");
+        sb.sh("chmod +x bad").run().ok();
+        let recv = ["sock", "recv-fd", "./x", "-t", "30s", "--exec", "--", exec];
+        let receiver = sb.ipc(recv.iter().chain(&["-c", script])).start();
+        until("the socket", || sb.folder().join("x").exists());
+        sb.program("python3", ["-c", SENDER, "./x", "one two", "three"])
+            .run()
+            .ok()
+            .stdout(&format!("{answer}\n"));
+        let (status, stdout, _) = receiver.finish();
+        let (code, expected) = match exec {
+            "sh" => (0, "twothree one:two:three\n"),
+            _ => (127, ""),
+        };
+        assert_eq!((status.code(), stdout.as_str()), (Some(code), expected));
+    }
+    for (answer, code, said) in [
+        ("ok\n", 0, ""),
+        ("no: not today\n", 6, "could not take them: not today"),
+        ("ok\nno: after all\n", 6, "could not take them: after all"),
+        ("", 7, "closed without a word"),
+    ] {
+        let mut receiver = sb.program("python3", ["-c", RECEIVER, answer]).start();
+        assert_eq!(receiver.line(), "listens");
+        let given: Vec<String> = (0..300).map(|index| format!("3=n{index}")).collect();
+        let send = format!(
+            "exec 3< one; ipc sock send-fd ./y {} -t 30s",
+            given.join(" ")
+        );
+        let sent = sb.sh(&send).run();
+        sent.code(code).stderr_has(said);
+        assert_eq!(receiver.line(), "300 n0 n299 one");
+        receiver.finish();
+        std::fs::remove_file(sb.folder().join("y")).unwrap();
+    }
+}
+
+#[test]
+fn a_sender_that_waits_outlasts_a_receiver_that_was_refused() {
+    let sb = Sandbox::new();
+    let send = "exec 3< /dev/null; exec ipc sock send-fd x 3=null --wait -t 30s";
+    let sender = sb.sh(send).start();
+    sender.blocked();
+    for (words, code) in [
+        (&["--exec", "--", "is-not-there"][..], 127),
+        (&["--no-such-option"], 2),
+        (
+            &["--place", "5=null", "--place", "5=null", "--exec", "true"],
+            125,
+        ),
+    ] {
+        sb.ipc(["sock", "recv-fd", "x"].iter().chain(words))
+            .run()
+            .code(code);
+    }
+    sender.blocked();
+    sb.ipc(["sock", "recv-fd", "x", "-t", "30s"])
+        .run()
+        .ok()
+        .stdout("null\tdevice\t/dev/null\n");
+    assert_eq!(sender.finish().0.code(), Some(0));
+    // Nobody at all is a time-out, and without --wait an answer at once.
+    let send = ["sock", "send-fd", "x", "0"];
+    sb.ipc(send.iter().chain(&["--wait", "-t", "20ms"]))
+        .run()
+        .code(124);
+    sb.ipc(send).run().code(3);
+}
+
+#[test]
+fn a_command_that_cannot_start_is_told_of_where_errors_went_before() {
+    let sb = Sandbox::new();
+    file(&sb, "bad", b"#!/is/not/there\n");
+    sb.sh("chmod +x bad").run().ok();
+    let place = ["--place", "2=log", "--exec", "--"];
+    let recv = ["sock", "recv-fd", "x", "-t", "30s"];
+    let recv = recv.iter().chain(&place);
+    let send = "exec 3> log; ipc sock send-fd x 3=log --wait -t 30s";
+    let receiver = sb.ipc(recv.clone().chain(&["./bad"])).start();
+    sb.sh(send).run().code(6);
+    let (status, _, said) = receiver.finish();
+    assert_eq!(status.code(), Some(127));
+    assert_eq!(said, "ipc: sock recv-fd: ./bad: command not found\n");
+    let log = || std::fs::read_to_string(sb.folder().join("log")).unwrap();
+    assert_eq!(log(), "");
+    // The command itself has what was put there, and nothing more than without.
+    let script = "ls /proc/self/fd; echo said >&2";
+    let receiver = sb.ipc(recv.chain(&["sh", "-c", script])).start();
+    sb.sh(send).run().ok();
+    let (_, with, said) = receiver.finish();
+    assert_eq!((log().as_str(), said.as_str()), ("said\n", ""));
+    let recv = ["sock", "recv-fd", "x", "-t", "30s", "--exec", "--", "sh"];
+    let receiver = sb.ipc(recv.iter().chain(&["-c", script])).start();
+    sb.sh(send).run().ok();
+    assert_eq!(receiver.finish().1, with);
+}
+
 #[test]
 fn a_listening_socket_goes_to_another_process_which_serves_it() {
     if !has("python3") {

@@ -1,6 +1,6 @@
 //! Exit codes, words, listings and removal.
 
-use super::{file_of, left};
+use super::{echoing, file_of, left};
 use crate::sandbox::{Sandbox, until};
 
 #[test]
@@ -172,19 +172,7 @@ fn listings_show_what_is_alive_stale_and_planted() {
         .run()
         .ok()
         .stdout("{\"objects\":[]}\n");
-    let server = sb
-        .ipc([
-            "sock",
-            "serve",
-            "alive",
-            "--type",
-            "seqpacket",
-            "-t",
-            "30s",
-            "--",
-            "cat",
-        ])
-        .start();
+    let server = echoing(&sb, "alive");
     let mut dead = sb.ipc(["sock", "serve", "dead", "--", "cat"]).start();
     until("both", || {
         file_of(&sb, "alive").exists() && file_of(&sb, "dead").exists()
@@ -337,5 +325,34 @@ fn an_input_file_that_is_missing_is_no_missing_listener() {
             .run()
             .code(6)
             .stderr_has("input file ./none");
+    }
+}
+
+#[test]
+fn who_waits_in_vain_is_told_that_nobody_came() {
+    let sb = Sandbox::new();
+    let nobody = "timed out: nobody connected\n";
+    for span in ["0", "0s", "1ms"] {
+        for (name, more) in [("x", &[][..]), ("@x", &["--json"])] {
+            let serve = ["sock", "serve", name, "-t", span];
+            let command = ["--", "cat"];
+            sb.ipc(serve.iter().chain(more).chain(&command))
+                .run()
+                .code(124)
+                .stdout("")
+                .stderr_has(nobody);
+        }
+    }
+    for (kind, said) in [
+        ("stream", nobody),
+        ("seqpacket", nobody),
+        ("dgram", "timed out: nobody sent a message\n"),
+    ] {
+        for verb in ["recv", "listen"] {
+            sb.ipc(["sock", verb, "x", "--type", kind, "-t", "1ms"])
+                .run()
+                .code(124)
+                .stderr_has(said);
+        }
     }
 }

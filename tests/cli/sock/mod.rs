@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Running, Sandbox};
 
 mod answers;
 mod confirmation;
@@ -10,16 +10,24 @@ mod crash;
 mod descriptors;
 mod errors;
 mod hostile;
+mod looks;
 mod peers;
 mod serve;
 mod store;
 mod strangers;
 mod talk;
+mod unreachable;
 
 /// The file of a socket that has a name.
 fn file_of(sb: &Sandbox, name: &str) -> PathBuf {
     let file = format!("sock.{}", sb.full(name));
     sb.folder().join("run").join(file)
+}
+
+/// A server of packets that gives each back.
+fn echoing(sb: &Sandbox, name: &str) -> Running {
+    let serve = ["sock", "serve", name, "--type", "seqpacket", "-t", "30s"];
+    sb.ipc(serve.iter().chain(&["--", "cat"])).start()
 }
 
 /// What is in the runtime folder.

@@ -174,7 +174,7 @@ fn it_ends_when_nobody_comes_for_long_enough() {
     sb.ipc(["sock", "serve", "s", "-t", "50ms", "--", "cat"])
         .run()
         .code(124)
-        .stderr("ipc: sock serve: /s: timed out\n");
+        .stderr("ipc: sock serve: /s: timed out: nobody connected\n");
 }
 
 #[test]

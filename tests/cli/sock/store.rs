@@ -5,14 +5,14 @@ use crate::sandbox::{Sandbox, file, has, is_root, skip, until};
 use super::{file_of, left};
 
 /// The process that holds a store.
-fn holder(sb: &Sandbox, name: &str) -> i32 {
+pub(super) fn holder(sb: &Sandbox, name: &str) -> i32 {
     let seen = sb.ipc(["sock", "stat", name, "--json"]).run();
     let pids = seen.ok().json()["objects"][0]["pids"].clone();
     pids[0].as_i64().unwrap() as i32
 }
 
 #[track_caller]
-fn is_gone(sb: &Sandbox, pid: i32) {
+pub(super) fn is_gone(sb: &Sandbox, pid: i32) {
     until("the holder to end", || {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         stat.is_empty() || stat.contains(") Z ")
@@ -61,11 +61,13 @@ fn the_holder_keeps_nothing_of_the_shell_but_what_was_stored() {
         .run()
         .ok();
     let pid = holder(&sb, "keep");
+    let own =
+        [file_of(&sb, "keep"), "anon_inode:inotify".into()].map(|own| own.display().to_string());
     let mut targets: Vec<String> = std::fs::read_dir(format!("/proc/{pid}/fd"))
         .unwrap()
         .map(|entry| std::fs::read_link(entry.unwrap().path()).unwrap())
         .map(|target| target.to_string_lossy().into_owned())
-        .filter(|target| !target.starts_with("socket:"))
+        .filter(|target| !target.starts_with("socket:") && !own.contains(target))
         .collect();
     targets.sort();
     assert_eq!(targets, ["/dev/null"; 4]);
@@ -253,6 +255,8 @@ fn another_user_does_not_get_at_it() {
     }
     let sb = Sandbox::new();
     sb.sh("ipc sock store @keep 0=in").run().ok();
+    // Not the process that started it, which is gone.
+    let pid = holder(&sb, "@keep");
     let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--"];
     for verb in [
         &["fetch", "@keep"][..],
@@ -261,7 +265,14 @@ fn another_user_does_not_get_at_it() {
     ] {
         let ipc = ["ipc", "sock"].into_iter().chain(verb.iter().copied());
         let words = nobody.iter().copied().chain(ipc);
-        sb.program("setpriv", words).run().code(5);
+        let refused = sb.program("setpriv", words).run();
+        refused
+            .code(5)
+            .stderr_has(&format!("process {pid} of user 0 is refused"))
+            .stderr_has("this is for one user alone")
+            .stderr_has("hint: give another NAME");
+        // No option of these verbs lets anybody in.
+        assert!(!refused.to_string().contains("--allow-uid"), "{refused}");
     }
     sb.ipc(["sock", "fetch", "@keep", "--exec", "--", "true"])
         .run()
