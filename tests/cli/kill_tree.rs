@@ -205,11 +205,11 @@ fn a_chain_that_leaves_its_parents_is_caught_or_named_50_times() {
 }
 
 #[test]
-fn a_hundred_deep_and_a_thousand_wide_end_to_the_last_process() {
+fn a_hundred_deep_and_a_thousand_wide_end_to_the_last_process_50_times() {
     let sb = Sandbox::new();
     let program = runner(&sb);
     for (how, count) in [("d", 100), ("w", 1000)] {
-        for signal in ["-9", "-TERM"] {
+        for signal in ["-9", "-TERM"].into_iter().cycle().take(50) {
             let tree = tree(&sb, &program, &[how, &count.to_string()]);
             let outcome = sb
                 .ipc([
@@ -230,21 +230,23 @@ fn a_hundred_deep_and_a_thousand_wide_end_to_the_last_process() {
 }
 
 #[test]
-fn a_session_of_its_own_is_no_escape() {
+fn a_session_of_its_own_is_no_escape_50_times() {
     let sb = Sandbox::new();
     let program = runner(&sb);
-    let tree = tree(&sb, &program, &["l"]);
-    let outcome = kill(&sb, &tree);
-    outcome.ok();
-    assert_eq!(processes(&outcome), 2);
-    assert!(tree.ended());
+    for _ in 0..50 {
+        let tree = tree(&sb, &program, &["l"]);
+        let outcome = kill(&sb, &tree);
+        outcome.ok();
+        assert_eq!(processes(&outcome), 2);
+        assert!(tree.ended());
+    }
 }
 
 #[test]
-fn a_double_fork_below_a_subreaper_is_no_escape() {
+fn a_double_fork_below_a_subreaper_is_no_escape_50_times() {
     let sb = Sandbox::new();
     let program = runner(&sb);
-    for how in ["re", "reS"] {
+    for how in ["re", "reS"].into_iter().cycle().take(50) {
         let tree = tree(&sb, &program, &[how]);
         let outcome = kill(&sb, &tree);
         outcome.ok();
@@ -253,24 +255,26 @@ fn a_double_fork_below_a_subreaper_is_no_escape() {
 }
 
 #[test]
-fn a_double_fork_away_is_named_with_what_to_type_and_not_signalled() {
+fn a_double_fork_away_is_named_with_what_to_type_and_not_signalled_50_times() {
     let sb = Sandbox::new();
     let program = runner(&sb);
-    let tree = tree(&sb, &program, &["e"]);
-    let outcome = kill(&sb, &tree);
-    let strays = outcome.json()["targets"][0]["strays"].clone();
-    let stray = strays
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|one| one["command"].as_str().unwrap().contains("runner"));
-    let stray = stray.unwrap_or_else(|| panic!("not named\n{outcome}"));
-    outcome.code(8).stderr_has("was left");
-    let name = format!("pid:{}:{}", stray["pid"], stray["start"]);
-    outcome.stderr_has(&format!("hint: ipc kill {name}"));
-    // What the hint says ends it.
-    sb.ipc(["kill", "-9", "--wait", "30s", &name]).run().code(0);
-    assert!(tree.ended());
+    for _ in 0..50 {
+        let tree = tree(&sb, &program, &["e"]);
+        let outcome = kill(&sb, &tree);
+        let strays = outcome.json()["targets"][0]["strays"].clone();
+        let stray = strays
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["command"].as_str().unwrap().contains("runner"));
+        let stray = stray.unwrap_or_else(|| panic!("not named\n{outcome}"));
+        outcome.code(8).stderr_has("was left");
+        let name = format!("pid:{}:{}", stray["pid"], stray["start"]);
+        outcome.stderr_has(&format!("hint: ipc kill {name}"));
+        // What the hint says ends it.
+        sb.ipc(["kill", "-9", "--wait", "30s", &name]).run().code(0);
+        assert!(tree.ended());
+    }
 }
 
 /// The strays of this test's program: others may start meanwhile.
