@@ -59,6 +59,7 @@ mod proc_answers;
 mod proc_listing;
 mod proc_logs;
 mod proc_restarts;
+mod proc_stops;
 mod proc_ties;
 mod proc_worlds;
 mod progress;

@@ -37,6 +37,9 @@ See also: ipc-proc-start(1), ipc-proc-rm(1), ipc-kill(1)";
 /// The command and everything that it left is sent a signal, and SIGKILL when the time is
 /// over. Returns when nothing is left, and says how the command ended. The name stays,
 /// with the exit code. One that has ended already is no error.
+///
+/// Several stops at once do not disturb each other: the signal of each is sent, and of
+/// their deadlines the earliest counts.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Stop {

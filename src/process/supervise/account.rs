@@ -1,6 +1,6 @@
 //! What the lines of a record come to, and what is so at this moment.
 
-use super::record::{Ended, Identity, Line, Record, Started, Stop};
+use super::record::{Ended, Line, Record, RecordedProcess, Started, Stop};
 use crate::error::{Error, ErrorKind, Result};
 use crate::process::identity::{Process, pid_namespace};
 use crate::sys::wait::Ending;
@@ -10,7 +10,7 @@ use crate::sys::wait::Ending;
 pub(super) struct Account {
     pub(super) started: Started,
     /// The last run, and since when.
-    pub(super) run: Option<(Identity, f64)>,
+    pub(super) run: Option<(RecordedProcess, f64)>,
     pub(super) runs: u32,
     pub(super) ended: Option<Ended>,
     pub(super) stop: Option<Stop>,

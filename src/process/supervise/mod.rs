@@ -19,7 +19,7 @@ use nix::unistd::{pipe2, read, write};
 use serde::{Deserialize, Serialize};
 
 use self::birth::Report;
-use self::record::{Identity, Line, Record, Started};
+use self::record::{Line, Record, RecordedProcess, Started};
 use self::supervisor::World;
 use super::blocked::Blocked;
 use super::identity::{Process, pid_namespace};
@@ -157,7 +157,7 @@ impl Plan<'_> {
         let (folder, folder_bytes) = text_and_bytes(folder.as_os_str().as_bytes());
         let started = Started {
             at: wall_clock(),
-            supervisor: Identity::of(&supervisor),
+            supervisor: RecordedProcess::of(&supervisor),
             namespace: pid_namespace()?,
             command: self
                 .command

@@ -27,9 +27,9 @@ use crate::sys::wait::Ending;
 /// Room that is kept for what will have to be written.
 const ROOM: i64 = 4096;
 
-/// Which process it was, for those who come later.
+/// A process as it is written down, for those who come later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Identity {
+pub(super) struct RecordedProcess {
     pub(super) pid: i32,
     /// Field 22 of proc_pid_stat(5).
     pub(super) start: Option<u64>,
@@ -37,9 +37,9 @@ pub(super) struct Identity {
     pub(super) unique: Option<u64>,
 }
 
-impl Identity {
-    pub(super) fn of(process: &Process) -> Identity {
-        Identity {
+impl RecordedProcess {
+    pub(super) fn of(process: &Process) -> RecordedProcess {
+        RecordedProcess {
             pid: process.pid(),
             start: process.start().and_then(ticks_of),
             unique: process.unique(),
@@ -52,7 +52,7 @@ impl Identity {
             Err(error) if error.kind() == ErrorKind::Missing => return Ok(None),
             opened => opened?,
         };
-        let found = Identity::of(&process);
+        let found = RecordedProcess::of(&process);
         let is_it = match (self.unique, found.unique) {
             (Some(own), Some(other)) => own == other,
             _ => self.start == found.start,
@@ -65,7 +65,7 @@ impl Identity {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Started {
     pub(super) at: f64,
-    pub(super) supervisor: Identity,
+    pub(super) supervisor: RecordedProcess,
     /// The pid namespace in which the numbers mean something.
     pub(super) namespace: u64,
     pub(super) command: Vec<String>,
@@ -129,7 +129,7 @@ impl Ended {
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Line {
     Started(Started),
-    Running { at: f64, process: Identity },
+    Running { at: f64, process: RecordedProcess },
     Stop(Stop),
     Ended(Ended),
     Gone { at: f64 },

@@ -1,6 +1,5 @@
 //! The life of the process that stands behind a named one.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -11,7 +10,8 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::{SigSet, Signal as Known};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use super::record::{Ended, Identity, Line, Record, Stop};
+use self::stopping::Stopping;
+use super::record::{Ended, Line, Record, RecordedProcess};
 use super::{Plan, Restart};
 use crate::deadline::monotonic_now;
 use crate::error::{Error, Result};
@@ -19,13 +19,14 @@ use crate::exit::Exit;
 use crate::facts::wall_clock;
 use crate::process::identity::Process;
 use crate::process::reaper::{Found, Reaper, children};
-use crate::process::signal::Signal;
 use crate::process::spawn::{Spawn, Start};
 use crate::sys::signal::is_ignored;
 use crate::sys::wait::Ending;
 
-/// Tells the supervisor to read what was added to the record.
-pub(super) const LOOK: Known = Known::SIGUSR1;
+mod stopping;
+
+pub(super) use self::stopping::LOOK;
+
 /// Signals that ask the supervisor to stop the command.
 const STOPPING: [Known; 4] = [Known::SIGTERM, Known::SIGINT, Known::SIGHUP, Known::SIGQUIT];
 
@@ -35,15 +36,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Who ran so long failed for another reason than at first: pauses start anew.
 const RAN_WELL: Duration = Duration::from_secs(10);
-/// How often a stop looks for what has lost its parent meanwhile.
-const AGAIN: Duration = Duration::from_millis(50);
-
-/// Somebody wants the command to end.
-struct Stopping {
-    signal: Signal,
-    kill_at: Duration,
-    sent: HashSet<i32>,
-}
 
 /// What a supervisor is given.
 #[derive(Clone, Copy)]
@@ -117,7 +109,7 @@ impl Supervisor<'_> {
             let process = Process::open(pid)?;
             self.world.record.append(&[Line::Running {
                 at: wall_clock(),
-                process: Identity::of(&process),
+                process: RecordedProcess::of(&process),
             }])?;
         }
         Ok(started)
@@ -224,10 +216,7 @@ impl Supervisor<'_> {
 
     /// Sleeps until something happens or is due.
     fn sleep(&self) -> Result<()> {
-        let look_again = self.stopping.as_ref().map(|stopping| {
-            let again = monotonic_now().saturating_add(AGAIN);
-            stopping.kill_at.min(again)
-        });
+        let look_again = self.stopping.as_ref().map(Stopping::next_look);
         let until = [look_again, self.due].into_iter().flatten().min();
         let left = until.map(|moment| moment.saturating_sub(monotonic_now()).into());
         let mut watched = vec![
@@ -241,101 +230,6 @@ impl Supervisor<'_> {
         match ppoll(&mut watched, left, None) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(Error::os(errno)),
-        }
-    }
-
-    /// Does what signals ask for.
-    fn hear(&mut self) -> Result<()> {
-        while let Ok(Some(info)) = self.signals.read_signal() {
-            if info.ssi_signo == LOOK as u32 {
-                self.read_requests()?;
-                continue;
-            }
-            let sender = i32::try_from(info.ssi_pid).ok().filter(|pid| *pid > 0);
-            self.stop_by(sender)?;
-        }
-        Ok(())
-    }
-
-    fn read_requests(&mut self) -> Result<()> {
-        let lines = self.world.record.lines()?;
-        let stops: Vec<Stop> = lines
-            .into_iter()
-            .filter_map(|line| match line {
-                Line::Stop(stop) => Some(stop),
-                _ => None,
-            })
-            .collect();
-        let new = stops.get(self.requests..).unwrap_or_default().to_vec();
-        self.requests = stops.len();
-        new.into_iter().try_for_each(|stop| self.stop(stop))
-    }
-
-    /// Ends with the one that it was to end with.
-    fn follow(&mut self) -> Result<()> {
-        let leader = self.world.plan.die_with.as_ref();
-        let leader = leader.filter(|one| !self.has_followed && one.is_dead());
-        let Some(leader) = leader.map(Process::pid) else {
-            return Ok(());
-        };
-        self.has_followed = true;
-        self.stop_by(Some(leader))
-    }
-
-    /// A stop that nobody has written down yet.
-    fn stop_by(&mut self, by: Option<i32>) -> Result<()> {
-        let stop = Stop {
-            at: wall_clock(),
-            signal: Signal::TERM.number(),
-            after: self.world.plan.stop_after.as_secs_f64(),
-            by,
-        };
-        self.world.record.append(&[Line::Stop(stop)])?;
-        self.requests += 1;
-        self.stop(stop)
-    }
-
-    fn stop(&mut self, stop: Stop) -> Result<()> {
-        let after = Duration::try_from_secs_f64(stop.after).unwrap_or(Duration::MAX);
-        self.stopping = Some(Stopping {
-            signal: Signal::from_number(stop.signal).unwrap_or(Signal::TERM),
-            kill_at: monotonic_now().saturating_add(after),
-            sent: HashSet::new(),
-        });
-        if self.due.take().is_some() {
-            // There is no next run, so the last one was it.
-            self.write_end(None, children().is_empty())?;
-        }
-        Ok(())
-    }
-
-    /// Asks the command and what it left, each once; kills them when it is time.
-    fn go_on_stopping(&mut self) -> Result<()> {
-        let Some(stopping) = &mut self.stopping else {
-            return Ok(());
-        };
-        for pid in children() {
-            if !stopping.sent.insert(pid) {
-                continue;
-            }
-            // Nobody else reaps it, so it is still the same one.
-            if let Ok(child) = Process::open(pid) {
-                let _ = child.send(stopping.signal);
-                // One that is stopped would not hear of it.
-                let _ = child.send(Signal::CONT);
-            }
-        }
-        if stopping.kill_at > monotonic_now() {
-            return Ok(());
-        }
-        let mut ended = Vec::new();
-        self.reaper.end_all(|pid, how| ended.push((pid, how)))?;
-        let end = ended
-            .into_iter()
-            .find_map(|(pid, how)| self.end_of_command(pid, how));
-        match end {
-            Some((ending, since)) => self.ended(ending, since, true),
-            None => Ok(()),
         }
     }
 }
