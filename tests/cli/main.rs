@@ -56,6 +56,7 @@ mod output;
 mod pipe;
 mod proc;
 mod proc_answers;
+mod proc_limits;
 mod proc_listing;
 mod proc_logs;
 mod proc_restarts;

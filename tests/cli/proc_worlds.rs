@@ -13,7 +13,7 @@ fn the_mask_and_what_is_ignored_reach_the_command() {
         (&[], &[libc::SIGHUP, libc::SIGPIPE, libc::SIGCHLD]),
         (
             &[libc::SIGCHLD, libc::SIGINT],
-            &[libc::SIGQUIT, libc::SIGUSR2],
+            &[libc::SIGQUIT, libc::SIGUSR2, libc::SIGXFSZ],
         ),
     ];
     for (blocked, ignored) in cases {

@@ -35,7 +35,8 @@ Exit status:
   3         there is no process PID for --die-with, or no folder for the log
   4         a process of this name exists already, be it alive or ended
   5         the log or the runtime folder may not be written
-  6         the pid cannot be printed; nothing is left of it
+  6         the pid cannot be printed, or there is no room for what has to be
+            written of it, on the disk or below ulimit -f; nothing is left of it
   126, 127  the command cannot be executed, is not found; nothing is left of it
 
 See also: ipc-proc-join(1), ipc-proc-stop(1), ipc-wait(1), setsid(1), systemd-run(1)";
@@ -60,7 +61,9 @@ See also: ipc-proc-join(1), ipc-proc-stop(1), ipc-wait(1), setsid(1), systemd-ru
 ///
 /// With --restart on-failure a command that ended with another code than 0, or by a
 /// signal, is run again: after 100 ms, then after twice as long each time, up to a
-/// minute; from the beginning when it ran for ten seconds. One that was stopped is not.
+/// minute; from the beginning when it ran for ten seconds. One that was stopped is not,
+/// nor one whose record can grow no more, for the disk is full or the file as large as
+/// ulimit -f lets it be.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Start {

@@ -27,7 +27,7 @@ Examples:
 Exit status:
   3  there is no such process
   5  it belongs to another user by now
-  6  it was started in another pid namespace
+  6  it was started in another pid namespace, or the request cannot be written
   8  some of several could not be stopped
 
 See also: ipc-proc-start(1), ipc-proc-rm(1), ipc-kill(1)";

@@ -142,6 +142,7 @@ impl Plan<'_> {
                 Err(Error::os(errno).about(escaped(log.as_os_str().as_bytes())))
             }
             Report::NoStart(errno) => Err(Error::os(errno).about("fork")),
+            Report::NoRecord(errno) => Err(record.unwritten(errno)),
             Report::Running(_) | Report::Nothing => Err(Error::new(
                 ErrorKind::Limit,
                 "its supervisor was killed at the start",
@@ -177,6 +178,7 @@ impl Plan<'_> {
             kill_leftovers: self.kill_leftovers,
         };
         record.append(&[Line::Started(started)])?;
+        record.require_room()?;
         record.publish().map_err(|error| error.about(self.name))
     }
 

@@ -96,12 +96,16 @@ impl Named {
     }
 
     fn request(&self, supervisor: &Process, signal: Signal, after: Duration) -> Result<()> {
-        self.record.append(&[Line::Stop(Stop {
+        let request = Line::Stop(Stop {
             at: wall_clock(),
             signal: signal.number(),
             after: after.as_secs_f64(),
             by: Some(std::process::id().cast_signed()),
-        })])?;
+        });
+        self.record.append(&[request]).map_err(|error| {
+            let way = format!("ipc kill {} has its supervisor stop it", supervisor.pid());
+            error.hint(way)
+        })?;
         let look = Signal::from_number(LOOK as i32).unwrap_or(Signal::TERM);
         for signal in [look, Signal::CONT] {
             match supervisor.send(signal) {

@@ -19,9 +19,11 @@ use crate::exit::Exit;
 use crate::facts::wall_clock;
 use crate::process::identity::Process;
 use crate::process::reaper::{Found, Reaper, children};
+use crate::process::signal::Signal;
 use crate::process::spawn::{Spawn, Start};
 use crate::sys::signal::is_ignored;
 use crate::sys::wait::Ending;
+use crate::wait::RECHECK;
 
 mod stopping;
 
@@ -69,6 +71,8 @@ pub(super) struct Supervisor<'a> {
     has_followed: bool,
     /// Whether it is written that nothing is left.
     has_left: bool,
+    /// What the record did not take yet.
+    unwritten: Vec<Line>,
 }
 
 impl Supervisor<'_> {
@@ -92,10 +96,11 @@ impl Supervisor<'_> {
             requests: 0,
             has_followed: false,
             has_left: false,
+            unwritten: Vec::new(),
         })
     }
 
-    /// Runs the command, and writes that down.
+    /// Runs the command.
     pub(super) fn launch(&mut self) -> Result<Start> {
         use std::os::unix::ffi::OsStrExt;
         let name = std::ffi::OsStr::from_bytes(self.world.plan.shown);
@@ -105,27 +110,42 @@ impl Supervisor<'_> {
             .start_apart(self.world.mask, &self.log)?;
         if let Start::Running(pid) = started {
             self.command = Some((pid, monotonic_now()));
-            // Our own child: it is there until it is reaped here.
-            let process = Process::open(pid)?;
-            self.world.record.append(&[Line::Running {
-                at: wall_clock(),
-                process: RecordedProcess::of(&process),
-            }])?;
         }
         Ok(started)
+    }
+
+    /// Writes down that the command runs.
+    pub(super) fn write_run(&self, pid: i32) -> Result<()> {
+        // Our own child: it is there until it is reaped here.
+        let process = Process::open(pid)?;
+        self.world.record.append(&[Line::Running {
+            at: wall_clock(),
+            process: RecordedProcess::of(&process),
+        }])
+    }
+
+    /// Writes down what has happened. What cannot be written is kept, and tried
+    /// again as long as there is anything to look after.
+    fn write(&mut self, lines: &[Line]) {
+        self.unwritten.extend_from_slice(lines);
+        if !self.unwritten.is_empty() && self.world.record.append(&self.unwritten).is_ok() {
+            self.unwritten.clear();
+        }
     }
 
     /// Waits for everything that may happen, until nothing is left.
     pub(super) fn look_after(&mut self) -> Result<()> {
         loop {
             if self.reap()? {
-                return self.leave();
+                self.leave();
+                return Ok(());
             }
             self.sleep()?;
             self.hear()?;
             self.follow()?;
             self.go_on_stopping()?;
             self.restart_if_due()?;
+            self.write(&[]);
         }
     }
 
@@ -163,26 +183,26 @@ impl Supervisor<'_> {
         let again = plan.restart == Restart::OnFailure && has_failed && may;
         let pause = (again && self.stopping.is_none()).then(|| self.pause(since));
         self.due = pause.map(|pause| monotonic_now().saturating_add(pause));
-        self.write_end(pause, is_empty || plan.kill_leftovers)
+        self.write_end(pause, is_empty || plan.kill_leftovers);
+        Ok(())
     }
 
     /// Writes how the last run ended; when it left nothing, that it is all
     /// over stands there at the same moment.
-    fn write_end(&mut self, pause: Option<Duration>, is_empty: bool) -> Result<()> {
+    fn write_end(&mut self, pause: Option<Duration>, is_empty: bool) {
         let mut lines = vec![Line::Ended(Ended::now(self.last, pause))];
         if pause.is_none() && is_empty {
             lines.push(Line::Gone { at: wall_clock() });
             self.has_left = true;
         }
-        self.world.record.append(&lines)
+        self.write(&lines);
     }
 
     /// Writes that nothing is left.
-    fn leave(&mut self) -> Result<()> {
-        if self.has_left {
-            return Ok(());
-        }
-        self.world.record.append(&[Line::Gone { at: wall_clock() }])
+    fn leave(&mut self) {
+        let gone = Line::Gone { at: wall_clock() };
+        let lines = if self.has_left { vec![] } else { vec![gone] };
+        self.write(&lines);
     }
 
     fn pause(&mut self, since: Duration) -> Duration {
@@ -199,10 +219,21 @@ impl Supervisor<'_> {
             return Ok(());
         }
         self.due = None;
+        if self.world.record.require_room().is_err() {
+            // Nobody could learn of a run that cannot be written down.
+            self.write_end(None, children().is_empty());
+            return Ok(());
+        }
         self.restarts += 1;
         let since = monotonic_now();
         match self.launch() {
-            Ok(Start::Running(_)) => Ok(()),
+            Ok(Start::Running(pid)) => {
+                if self.write_run(pid).is_err() {
+                    // Ours until it is reaped, which is told as that of any run.
+                    let _ = Process::open(pid).and_then(|process| process.send(Signal::KILL));
+                }
+                Ok(())
+            }
             Ok(Start::Refused(exit)) => self.failed_to_start(exit, since),
             // No room for a process now; there may be later.
             Err(_) => self.failed_to_start(Exit::Failed, since),
@@ -217,7 +248,12 @@ impl Supervisor<'_> {
     /// Sleeps until something happens or is due.
     fn sleep(&self) -> Result<()> {
         let look_again = self.stopping.as_ref().map(Stopping::next_look);
-        let until = [look_again, self.due].into_iter().flatten().min();
+        let has_unwritten = !self.unwritten.is_empty();
+        let write_again = has_unwritten.then(|| monotonic_now().saturating_add(RECHECK));
+        let until = [look_again, self.due, write_again]
+            .into_iter()
+            .flatten()
+            .min();
         let left = until.map(|moment| moment.saturating_sub(monotonic_now()).into());
         let mut watched = vec![
             PollFd::new(self.reaper.as_fd(), PollFlags::POLLIN),

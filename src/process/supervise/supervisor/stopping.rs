@@ -85,9 +85,12 @@ impl Supervisor<'_> {
             after: self.world.plan.stop_after.as_secs_f64(),
             by,
         };
-        self.world.record.append(&[Line::Stop(stop)])?;
-        // Others may have written a request before it, which is not lost so.
-        self.read_requests()
+        match self.world.record.append(&[Line::Stop(stop)]) {
+            // Others may have written a request before it, which is not lost so.
+            Ok(()) => self.read_requests(),
+            // It is more important that it stops than that it is known why.
+            Err(_) => self.stop(stop),
+        }
     }
 
     fn stop(&mut self, stop: Stop) -> Result<()> {
@@ -114,7 +117,7 @@ impl Supervisor<'_> {
         self.ask();
         if self.due.take().is_some() {
             // There is no next run, so the last one was it.
-            self.write_end(None, children().is_empty())?;
+            self.write_end(None, children().is_empty());
         }
         Ok(())
     }
