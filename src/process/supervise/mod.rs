@@ -34,6 +34,7 @@ use crate::sys::wait::{Which, reap_waiting};
 mod account;
 mod birth;
 mod info;
+mod leftovers;
 mod log;
 mod named;
 mod observer;
@@ -43,7 +44,7 @@ mod supervisor;
 pub use account::State;
 pub use info::ProcessInfo;
 pub use log::{Following, Log};
-pub use named::{Named, running, take_back};
+pub use named::{Named, Stopped, running, take_back};
 pub use observer::{Observer, Seen};
 pub use record::names;
 

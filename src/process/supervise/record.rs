@@ -108,6 +108,9 @@ pub(super) struct Ended {
     pub(super) signal: Option<i32>,
     /// Seconds to the next run, when there is to be one.
     pub(super) restart_in: Option<f64>,
+    /// The process that saw it, when the supervisor could not write it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) seen_by: Option<i32>,
 }
 
 impl Ended {
@@ -117,6 +120,7 @@ impl Ended {
             code: ending.code(),
             signal: ending.signal(),
             restart_in: restart_in.map(|span| span.as_secs_f64()),
+            seen_by: None,
         }
     }
 
@@ -218,6 +222,12 @@ impl Record {
         Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| Error::os(errno))
     }
 
+    /// The same, unless somebody has it now. Never waits.
+    pub(super) fn try_lock(&self) -> Option<Flock<File>> {
+        let file = self.file.try_clone().ok()?;
+        Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()
+    }
+
     /// Adds lines, at one moment, or nothing.
     ///
     /// # Errors
@@ -227,7 +237,8 @@ impl Record {
         self.append_locked(lines)
     }
 
-    fn append_locked(&self, lines: &[Line]) -> Result<()> {
+    /// The same, under a lock that the caller has.
+    pub(super) fn append_locked(&self, lines: &[Line]) -> Result<()> {
         let before = self.length()?;
         let mut bytes = Vec::new();
         if !self.has_whole_lines(before)? {

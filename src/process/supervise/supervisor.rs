@@ -12,7 +12,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use self::stopping::Stopping;
 use super::record::{Ended, Line, Record, RecordedProcess};
-use super::{Plan, Restart};
+use super::{Plan, Restart, leftovers};
 use crate::deadline::monotonic_now;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -104,8 +104,11 @@ impl Supervisor<'_> {
     pub(super) fn launch(&mut self) -> Result<Start> {
         use std::os::unix::ffi::OsStrExt;
         let name = std::ffi::OsStr::from_bytes(self.world.plan.shown);
+        let this = Process::open(std::process::id().cast_signed())?;
+        let this = RecordedProcess::of(&this);
         let started = Spawn::new(self.world.plan.command)?
-            .env("IPC_PROC_NAME", name)
+            .env(leftovers::NAME, name)
+            .env(leftovers::SUPERVISOR, leftovers::word_for(&this))
             .dying_with_us()
             .start_apart(self.world.mask, &self.log)?;
         if let Start::Running(pid) = started {
