@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::escape::escaped;
 
@@ -55,6 +56,15 @@ pub fn text_and_bytes(bytes: &[u8]) -> (String, Option<&[u8]>) {
     }
 }
 
+/// A JSON object with the entries of another one at its end.
+pub fn joined(mut document: Value, more: &impl Serialize) -> Value {
+    let more = serde_json::to_value(more);
+    if let (Some(entries), Ok(Value::Object(more))) = (document.as_object_mut(), more) {
+        entries.extend(more);
+    }
+    document
+}
+
 /// The name of an object in JSON: text, and the bytes too when it is not UTF-8.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Label {
@@ -68,15 +78,10 @@ pub struct Label {
 impl Label {
     /// The label of a name given as bytes without a slash.
     pub fn new(name: &[u8]) -> Label {
-        match std::str::from_utf8(name) {
-            Ok(text) => Label {
-                name: format!("/{text}"),
-                name_bytes: None,
-            },
-            Err(_) => Label {
-                name: format!("/{}", escaped(name)),
-                name_bytes: Some(name.to_vec()),
-            },
+        let (text, bytes) = text_and_bytes(name);
+        Label {
+            name: format!("/{text}"),
+            name_bytes: bytes.map(<[u8]>::to_vec),
         }
     }
 

@@ -10,12 +10,11 @@ use clap_complete::engine::{
 };
 
 use super::kind::Kind;
-use crate::escape::escaped;
 use crate::facts::{Described, Label};
 use crate::name::{Name, Scope};
 use crate::output::table::{Column, known};
 use crate::place::is_path;
-use crate::process::identity::{Table, command_of, is_own};
+use crate::process::identity::{CommandLine, Table, is_own};
 use crate::process::signal::Signal;
 use crate::survey::scan;
 use crate::sys::startup;
@@ -121,12 +120,11 @@ pub(crate) fn processes() -> ArgValueCompleter {
             if is_fit && is_own(row.pid) {
                 found
                     .entry(word)
-                    .or_insert_with(|| command_of(row.pid).unwrap_or(name));
+                    .or_insert_with(|| CommandLine::of_row(row));
             }
         }
-        let candidate = |(word, command): (String, String)| {
-            let command = escaped(command.as_bytes());
-            CompletionCandidate::new(word).help(Some(command.into()))
+        let candidate = |(word, command): (String, CommandLine)| {
+            CompletionCandidate::new(word).help(Some(command.to_string().into()))
         };
         found.into_iter().map(candidate).collect()
     })

@@ -6,7 +6,6 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Result};
-use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::name::{Name, Scope};
 use crate::output::{self, Output};
@@ -124,10 +123,9 @@ impl Context {
         let (lock, name) = (lock.clone(), name.clone());
         wait.noticing(move || {
             let holders = lock.holders().unwrap_or_default();
-            let held = holders.iter().map(|holder| {
-                let command = holder.command.as_deref().unwrap_or("?");
-                format!("{} ({})", holder.pid, escaped(command.as_bytes()))
-            });
+            let held = holders
+                .iter()
+                .map(|holder| format!("{} ({})", holder.pid, holder.command));
             let held: Vec<String> = held.collect();
             output::tell(format_args!(
                 "ipc: waiting for lock {name}, held by {}",

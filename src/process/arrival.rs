@@ -5,8 +5,9 @@ use std::os::fd::AsFd;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signalfd::SignalFd;
 
+use super::watched::read_instead;
 use crate::deadline::monotonic_now;
 use crate::error::{Error, Result};
 use crate::wait::{RECHECK, Wait};
@@ -24,9 +25,7 @@ impl Arrival {
     /// # Errors
     /// When the system is out of descriptors.
     pub fn by(signal: Signal) -> Result<Arrival> {
-        let set = SigSet::from(signal);
-        set.thread_block().map_err(Error::os)?;
-        let signals = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC).map_err(Error::os)?;
+        let signals = read_instead(&SigSet::from(signal))?;
         Ok(Arrival { signals, signal })
     }
 

@@ -12,12 +12,13 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal as Standard, raise};
-use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
+use nix::sys::signalfd::{SignalFd, siginfo};
 
 use super::identity::Process;
 use super::reaper::{Found, Reaper, children};
 use super::signal::Signal;
 use super::spawn::Spawn;
+use super::watched::read_instead;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::sys::signal::send_to_group;
@@ -165,9 +166,7 @@ fn stops_us(signal: Signal) -> bool {
 fn all_signals() -> Result<SignalFd> {
     let mut set = SigSet::all();
     set.remove(Standard::SIGCHLD);
-    set.thread_block().map_err(Error::os)?;
-    let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-    SignalFd::with_flags(&set, flags).map_err(Error::os)
+    read_instead(&set)
 }
 
 fn wait_for_either(reaper: &Reaper, signals: &SignalFd) -> Result<()> {

@@ -10,10 +10,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::errno::Errno;
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::{SigSet, Signal, kill};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signalfd::SignalFd;
 use nix::unistd::Pid;
 
 use super::identity::{self, all, lineage};
+use super::watched::read_instead;
 use crate::error::{Error, Result};
 use crate::sys::signal::see_children_end;
 use crate::sys::wait::{Ending, Which, reap};
@@ -45,10 +46,7 @@ impl Reaper {
     pub fn new() -> Result<Reaper> {
         set_child_subreaper(true).map_err(Error::os)?;
         let former = SigSet::thread_get_mask().map_err(Error::os)?;
-        let set = SigSet::from(Signal::SIGCHLD);
-        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-        let ends = SignalFd::with_flags(&set, flags).map_err(Error::os)?;
-        set.thread_block().map_err(Error::os)?;
+        let ends = read_instead(&SigSet::from(Signal::SIGCHLD))?;
         see_children_end();
         Ok(Reaper { ends, former })
     }

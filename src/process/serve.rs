@@ -9,10 +9,11 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::{SigSet, Signal, killpg};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signalfd::SignalFd;
 use nix::unistd::Pid;
 
 use super::spawn::Spawn;
+use super::watched::read_instead;
 use crate::deadline::{Deadline, monotonic_now};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -86,13 +87,12 @@ impl Service<'_> {
         let heard = |signal: &Signal| !is_ignored(*signal) && !former.contains(*signal);
         let mut set = SigSet::from_iter(ENDING.into_iter().filter(heard));
         set.add(Signal::SIGCHLD);
-        set.thread_block().map_err(Error::os)?;
+        let signals = read_instead(&set)?;
         see_children_end();
-        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         let mut server = Server {
             service: self,
             audience,
-            signals: SignalFd::with_flags(&set, flags).map_err(Error::os)?,
+            signals,
             former,
             running: BTreeMap::new(),
             taken: 0,

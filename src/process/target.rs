@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::identity::{Row, command_of, start_from_ticks, ticks_of};
+use super::identity::{CommandLine, Row, start_from_ticks, ticks_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 
@@ -73,10 +73,10 @@ fn is_called(row: &Row, pattern: &str) -> bool {
     if row.comm.len() < CUT {
         return false;
     }
-    let line = command_of(row.pid).unwrap_or_default();
-    let first = line.split(' ').next().unwrap_or_default();
-    let name = first.rsplit('/').next().unwrap_or_default();
-    name.as_bytes().starts_with(&row.comm) && matches(name.as_bytes())
+    let line = CommandLine::of_row(row);
+    let first = line.bytes().split(|byte| *byte == b' ').next();
+    let name = first.and_then(|first| first.rsplit(|byte| *byte == b'/').next());
+    name.is_some_and(|name| name.starts_with(&row.comm) && matches(name))
 }
 
 /// Whether a name is a pattern, which may mean more than was thought of.

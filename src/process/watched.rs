@@ -10,6 +10,20 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use crate::error::{Error, Result};
 use crate::sys::signal::{ENDING, see_children_end};
 
+/// Blocks these signals, to be read instead of delivered; reading never waits.
+///
+/// They stay blocked when the descriptor is closed. Where there is no
+/// descriptor the mask stays as it was.
+///
+/// # Errors
+/// When the system is out of descriptors.
+pub(super) fn read_instead(set: &SigSet) -> Result<SignalFd> {
+    let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+    let signals = SignalFd::with_flags(set, flags).map_err(Error::os)?;
+    set.thread_block().map_err(Error::os)?;
+    Ok(signals)
+}
+
 /// The ending signals and SIGCHLD, read instead of delivered while this lives.
 #[derive(Debug)]
 pub(super) struct Watched {
@@ -34,9 +48,7 @@ impl Watched {
         let mut set = SigSet::from_iter(ENDING);
         set.add(Signal::SIGCHLD);
         let former = SigSet::thread_get_mask().map_err(Error::os)?;
-        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-        let signals = SignalFd::with_flags(&set, flags).map_err(Error::os)?;
-        set.thread_block().map_err(Error::os)?;
+        let signals = read_instead(&set)?;
         see_children_end();
         Ok(Watched { signals, former })
     }

@@ -16,7 +16,7 @@ use crate::facts::{Described, Facts, Label, PathLabel};
 use crate::name::{Name, Scope};
 use crate::object::fifo::{self, Fifo};
 use crate::place::Place;
-use crate::process::identity::{self, Descriptor, Process, command_of};
+use crate::process::identity::{self, CommandLine, Descriptor, Process};
 use crate::runtime;
 use crate::sys::pipe;
 
@@ -29,7 +29,8 @@ pub struct User {
     /// Its number.
     pub pid: i32,
     /// What it runs.
-    pub command: Option<String>,
+    #[serde(flatten)]
+    pub command: CommandLine,
 }
 
 /// What a listing or `stat` shows of a FIFO.
@@ -179,7 +180,7 @@ fn add_users(pipes: &mut [PipeInfo]) {
 fn add_user(pipe: &mut PipeInfo, pid: i32, open: &[&Descriptor]) {
     let user = User {
         pid,
-        command: command_of(pid),
+        command: CommandLine::of(pid),
     };
     if open.iter().any(|one| one.reads) {
         pipe.readers.push(user.clone());

@@ -9,7 +9,7 @@ use super::scan;
 use crate::error::Result;
 use crate::facts::Described;
 use crate::name::Scope;
-use crate::process::identity::{self, Table};
+use crate::process::identity::{self, CommandLine, Table};
 
 /// A lock, or a slot of one, that would become free.
 #[derive(Debug, Clone, Serialize)]
@@ -43,7 +43,8 @@ pub struct Child {
     /// Its parent, which ends.
     pub parent: i32,
     /// What it runs.
-    pub command: Option<String>,
+    #[serde(flatten)]
+    pub command: CommandLine,
 }
 
 /// What comes of the end of some processes.
@@ -76,7 +77,7 @@ impl Traces {
                 .map(|row| Child {
                     pid: row.pid,
                     parent: row.ppid,
-                    command: identity::command_of(row.pid),
+                    command: CommandLine::of_row(row),
                 })
                 .collect(),
         })

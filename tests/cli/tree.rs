@@ -237,6 +237,17 @@ fn a_command_that_is_no_text_has_its_bytes_beside_it() {
     let text = sb.ipc(["tree", &pid.to_string()]).run();
     text.ok();
     assert!(String::from_utf8_lossy(&text.stdout).contains(r"read line a\xff"));
+    let number = pid.to_string();
+    let signalled = sb.ipc(["--json", "kill", "--dry-run", &number]).run();
+    let signalled = &signalled.json()["targets"][0]["processes"][0];
+    let explained = sb
+        .ipc(["--json", "signal", "explain", &number])
+        .run()
+        .json();
+    for shown in [signalled, &explained] {
+        assert_eq!(shown["command"], "sh -c read line a\\xff");
+        assert_eq!(shown["command_bytes"], serde_json::json!(line));
+    }
     // What is text has no bytes.
     let plain = tree(&sb, std::process::id() as i32).remove(0);
     assert!(plain.get("command_bytes").is_none(), "{plain}");

@@ -8,7 +8,6 @@ use serde_json::json;
 use super::Barriers;
 use crate::cmd::complete;
 use crate::cmd::context::Context;
-use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::facts::Label;
 use crate::shared::barrier::Barrier;
@@ -55,12 +54,9 @@ impl Status {
             "{arrived} of {parties} arrived, generation {generation}"
         ))?;
         for member in members {
-            let command = member.command.unwrap_or_default();
-            context.out.line(format_args!(
-                "member {}  {}",
-                member.pid,
-                escaped(command.as_bytes())
-            ))?;
+            context
+                .out
+                .line(format_args!("member {}  {}", member.pid, member.command))?;
         }
         if let Some(pid) = fallen {
             let what = "died while it waited: the next wait starts a new generation";

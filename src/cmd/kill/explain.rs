@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::outcome::{Outcome, command};
+use super::outcome::Outcome;
 use crate::cmd::context::Context;
 use crate::error::Result;
 use crate::escape::escaped;
-use crate::process::identity::Dispositions;
+use crate::facts::joined;
+use crate::process::identity::{CommandLine, Dispositions};
 use crate::process::signal::Signal;
 use crate::survey::traces;
 
@@ -14,7 +15,7 @@ use crate::survey::traces;
 pub(super) struct Traces {
     left: traces::Traces,
     /// Pid, command, and what becomes of the signal, where it does not just end.
-    fates: Vec<(i32, String, &'static str)>,
+    fates: Vec<(i32, CommandLine, &'static str)>,
     signal: Option<Signal>,
 }
 
@@ -25,7 +26,7 @@ impl Traces {
         let ending = members.map(|member| member.row.pid).collect();
         let fates = outcome.members().filter_map(|member| {
             let fate = Dispositions::of(member.row.pid)?.fate(signal?);
-            (fate != "default").then(|| (member.row.pid, command(&member.row), fate))
+            (fate != "default").then(|| (member.row.pid, CommandLine::of_row(&member.row), fate))
         });
         Ok(Traces {
             left: traces::Traces::of(&ending)?,
@@ -63,12 +64,9 @@ impl Traces {
             ))?;
         }
         for child in &self.left.children {
-            let command = child.command.as_deref().unwrap_or("?");
             out.line(format_args!(
                 "leaves child {} of {} to another parent  {}",
-                child.pid,
-                child.parent,
-                escaped(command.as_bytes())
+                child.pid, child.parent, child.command
             ))?;
         }
         Ok(())
@@ -78,7 +76,7 @@ impl Traces {
         let fates = self
             .fates
             .iter()
-            .map(|(pid, command, fate)| json!({ "pid": pid, "command": command, "fate": fate }));
+            .map(|(pid, command, fate)| joined(json!({ "pid": pid, "fate": fate }), command));
         json!({
             "fates": fates.collect::<Vec<_>>(),
             "freed": self.left.freed,

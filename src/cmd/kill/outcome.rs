@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::output::tell;
-use crate::process::identity::{Row, command_of};
+use crate::process::identity::Row;
 use crate::process::selection::{Identity, Member, Selection, Stray, Verdict};
 use crate::process::signal::Signal;
 use crate::process::target::Target;
@@ -240,14 +240,4 @@ pub(super) fn named(row: &Row) -> String {
         start,
     }
     .to_string()
-}
-
-pub(super) fn comm(row: &Row) -> String {
-    String::from_utf8_lossy(&row.comm).into_owned()
-}
-
-/// What a process runs, safe to show.
-pub(super) fn command(row: &Row) -> String {
-    let command = command_of(row.pid).unwrap_or_else(|| comm(row));
-    escaped(command.as_bytes())
 }

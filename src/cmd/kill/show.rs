@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::explain::Traces;
-use super::outcome::{INSIST, Outcome, comm, command, named};
+use super::outcome::{INSIST, Outcome, named};
 use crate::cmd::context::Context;
 use crate::error::Result;
 use crate::escape::escaped;
-use crate::process::identity::{Row, command_of, ticks_of};
+use crate::facts::joined;
+use crate::process::identity::{CommandLine, ticks_of};
 use crate::process::selection::{Member, Stray, Verdict};
 use crate::process::signal::Signal;
 
@@ -27,7 +28,7 @@ impl Outcome {
                 Some(signal) => format!("would send {signal} to"),
                 None => "would ask".to_owned(),
             };
-            let command = command(&member.row);
+            let command = CommandLine::of_row(&member.row);
             let name = named(&member.row);
             context.out.line(format_args!("{what} {name}  {command}"))?;
         }
@@ -67,14 +68,14 @@ impl Outcome {
         let spared = self.aims.iter().flat_map(|aim| &aim.selection.spared);
         let spared: BTreeMap<_, _> = spared.collect();
         for (pid, reason) in &spared {
-            let command = Row::of(**pid).map(|row| command(&row)).unwrap_or_default();
+            let command = CommandLine::of(**pid);
             let line = format_args!("would spare {pid}, which {reason}  {command}");
             context.out.line(line)?;
         }
         for aim in &self.aims {
             let target = &aim.selection.target;
             for Stray { row, because } in &aim.strays {
-                let (name, command) = (named(row), command(row));
+                let (name, command) = (named(row), CommandLine::of_row(row));
                 context.out.line(format_args!(
                     "would leave {name}, which has lost its parent and may have come from \
                      {target}, {because}  {command}"
@@ -144,22 +145,22 @@ impl Outcome {
         let is_lost = member.had_ended && self.intent.wait.is_none();
         let ended = is_lost.then(|| "has ended: a zombie".to_owned());
         let sent: Vec<String> = member.sent.iter().map(|signal| signal.name()).collect();
-        json!({
+        let document = json!({
             "pid": member.row.pid,
             "start": ticks_of(member.row.start),
-            "command": command_of(member.row.pid).unwrap_or_else(|| comm(&member.row)),
             "sent": sent,
             "error": ended.or_else(|| member.refusal.as_ref().map(ToString::to_string)),
             "verdict": self.has_waited.then(|| Verdict::of(member).word()),
-        })
+        });
+        joined(document, &CommandLine::of_row(&member.row))
     }
 }
 
 fn stray(stray: &Stray) -> Value {
-    json!({
+    let document = json!({
         "pid": stray.row.pid,
         "start": ticks_of(stray.row.start),
-        "command": command_of(stray.row.pid).unwrap_or_else(|| comm(&stray.row)),
         "because": stray.because,
-    })
+    });
+    joined(document, &CommandLine::of_row(&stray.row))
 }

@@ -10,12 +10,11 @@ use super::taking::holder;
 use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::error::Result;
-use crate::escape::escaped;
 use crate::exit::Exit;
-use crate::facts::{Described, Label};
+use crate::facts::{Described, Label, joined};
 use crate::name::Name;
 use crate::output::table::moment;
-use crate::process::identity::command_of;
+use crate::process::identity::CommandLine;
 use crate::shared::lock::{Lock, LockInfo};
 use crate::survey::users;
 
@@ -79,7 +78,7 @@ impl Status {
             let label = Label::new(context.inner(&name));
             let waiters: Vec<_> = waiters
                 .iter()
-                .map(|pid| json!({ "pid": pid, "command": command_of(*pid) }))
+                .map(|pid| joined(json!({ "pid": pid }), &CommandLine::of(*pid)))
                 .collect();
             context.out.json(&json!({
                 "name": label.name, "state": info.state, "slots": info.slots,
@@ -125,9 +124,9 @@ fn print(context: &mut Context, info: &LockInfo, waiters: &[i32]) -> Result<()> 
         slots.unwrap_or_default()
     ))?;
     for holder in info.holders.iter().flatten() {
-        let command = match holder.command.as_deref() {
-            None if holder.foreign => "(a process of another namespace)",
-            command => command.unwrap_or("?"),
+        let command = match holder.foreign {
+            true => "(a process of another namespace)".to_owned(),
+            false => holder.command.to_string(),
         };
         context.out.line(format_args!(
             "holder {} {} since {} token {}  {}",
@@ -135,15 +134,12 @@ fn print(context: &mut Context, info: &LockInfo, waiters: &[i32]) -> Result<()> 
             holder.mode,
             moment(holder.since),
             holder.token,
-            escaped(command.as_bytes())
+            command
         ))?;
     }
     for pid in waiters {
-        let command = command_of(*pid).unwrap_or_default();
-        context.out.line(format_args!(
-            "waiter {pid}  {}",
-            escaped(command.as_bytes())
-        ))?;
+        let command = CommandLine::of(*pid);
+        context.out.line(format_args!("waiter {pid}  {command}"))?;
     }
     Ok(())
 }

@@ -7,7 +7,6 @@ use serde_json::json;
 use super::Zombies;
 use crate::cmd::context::{Context, ending};
 use crate::error::{Error, ErrorKind, Result};
-use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::output::tell;
 use crate::process::identity::ancestors;
@@ -121,8 +120,7 @@ fn agreed(parent: &Parent) -> Result<bool> {
     }
     tell(format_args!(
         "End {} ({})? Type y to do so.",
-        parent.pid,
-        escaped(&parent.command)
+        parent.pid, parent.command
     ));
     let mut answer = String::new();
     stdin().lock().read_line(&mut answer).map_err(Error::os)?;

@@ -10,7 +10,7 @@ use crate::cmd::context::Context;
 use crate::deadline::monotonic_now;
 use crate::error::Result;
 use crate::escape::escaped;
-use crate::facts::text_and_bytes;
+use crate::facts::{joined, text_and_bytes};
 use crate::process::ending::in_words;
 use crate::process::identity::Process;
 use crate::process::zombies::{Parent, Zombie, find};
@@ -91,17 +91,13 @@ fn document(parent: &Parent) -> Value {
             document
         })
         .collect();
-    let (command, bytes) = text_and_bytes(&parent.command);
-    let mut document = json!({
-        "pid": parent.pid, "command": command, "state": situation.state,
+    let document = json!({
+        "pid": parent.pid, "state": situation.state,
         "on_sigchld": situation.on_child, "call": situation.call,
         "wait_function": situation.wait_function, "tracer": situation.tracer,
         "reasons": reasons, "zombies": zombies,
     });
-    if let Some(bytes) = bytes {
-        document["command_bytes"] = json!(bytes);
-    }
-    document
+    joined(document, &parent.command)
 }
 
 fn print(context: &mut Context, parent: &Parent) -> Result<()> {
@@ -109,10 +105,10 @@ fn print(context: &mut Context, parent: &Parent) -> Result<()> {
         1 => "1 zombie".to_owned(),
         count => format!("{count} zombies"),
     };
-    let command = escaped(&parent.command);
-    context
-        .out
-        .line(format_args!("{} has {count}: {command}", parent.pid))?;
+    context.out.line(format_args!(
+        "{} has {count}: {}",
+        parent.pid, parent.command
+    ))?;
     for reason in parent.reasons() {
         context
             .out

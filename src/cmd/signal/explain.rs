@@ -7,7 +7,8 @@ use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::exit::Exit;
-use crate::process::identity::{Dispositions, Process, Row, command_of};
+use crate::facts::joined;
+use crate::process::identity::{CommandLine, Dispositions, Process, Row};
 use crate::process::signal::Signals;
 use crate::process::target::parse_number;
 
@@ -57,10 +58,13 @@ impl Explain {
         if context.out.is_json() {
             let [blocked, ignored, caught, pending] = sets.map(|(_, set)| names(set));
             let state = Row::of(self.pid).map(|row| row.state.word());
-            context.out.json(&json!({
-                "pid": self.pid, "command": command_of(self.pid), "state": state,
+            let document = json!({
+                "pid": self.pid, "state": state,
                 "blocked": blocked, "ignored": ignored, "caught": caught, "pending": pending,
-            }))?;
+            });
+            context
+                .out
+                .json(&joined(document, &CommandLine::of(self.pid)))?;
             return Ok(Exit::Done);
         }
         for (word, set) in sets {

@@ -8,10 +8,10 @@ use super::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::exit::Exit;
-use crate::facts::text_and_bytes;
+use crate::facts::joined;
 use crate::output::branches::{Dot, branches};
 use crate::process::ending::in_words;
-use crate::process::identity::{Process, Row, Table, command_line, user_of};
+use crate::process::identity::{CommandLine, Process, Row, Table, user_of};
 use crate::survey::holdings::{Holding, Holdings};
 use crate::sys::wait::Ending;
 
@@ -64,7 +64,7 @@ struct Shown {
     row: Row,
     parent: Option<usize>,
     depth: usize,
-    command: Vec<u8>,
+    command: CommandLine,
     ending: Option<Ending>,
     holdings: Vec<Holding>,
     /// Whether what it has open can be seen.
@@ -131,10 +131,9 @@ fn collect(table: &Table, top: &Row, holdings: Option<&Holdings>) -> Vec<Shown> 
 impl Shown {
     fn of(row: &Row, parent: Option<usize>, depth: usize, holdings: Option<&Holdings>) -> Shown {
         let is_zombie = row.is_zombie();
-        let name = || row.comm.clone();
         let command = match holdings {
-            Some(_) if !is_zombie => command_line(row.pid).unwrap_or_else(name),
-            _ => name(),
+            Some(_) if !is_zombie => CommandLine::of_row(row),
+            _ => CommandLine::short(row),
         };
         let (holdings, is_visible) = match holdings {
             Some(holdings) if !is_zombie && !row.is_kernel_thread() => {
@@ -158,7 +157,7 @@ impl Shown {
 
     fn line(&self) -> String {
         let mut line = format!("{} {} ", self.row.pid, self.row.state.word());
-        line.push_str(&cut(escaped(&self.command)));
+        line.push_str(&cut(self.command.to_string()));
         if self.ending.is_some() {
             line.push_str(&format!(" ({})", in_words(self.ending)));
         }
@@ -203,19 +202,15 @@ fn print_json(context: &mut Context, top: i32, shown: &[Shown]) -> Result<()> {
     let processes: Vec<Value> = shown
         .iter()
         .map(|one| {
-            let (command, bytes) = text_and_bytes(&one.command);
-            let mut process = json!({
+            let process = json!({
                 "pid": one.row.pid, "ppid": one.row.ppid, "depth": one.depth,
-                "state": one.row.state.word(), "command": command,
+                "state": one.row.state.word(),
                 "threads": one.row.threads, "start": one.row.start.as_secs_f64(),
                 "exit_code": one.ending.and_then(Ending::code),
                 "signal": one.ending.and_then(Ending::signal),
                 "objects": one.is_visible.then_some(&one.holdings),
             });
-            if let Some(bytes) = bytes {
-                process["command_bytes"] = json!(bytes);
-            }
-            process
+            joined(process, &one.command)
         })
         .collect();
     context

@@ -31,7 +31,7 @@ mod lineage;
 mod stat;
 mod table;
 
-pub use command::{command_line, command_of};
+pub use command::CommandLine;
 pub use condition::{Call, Confinement, calls_of_threads, cgroup_of, target_of, wait_function};
 pub use descriptors::{Descriptor, has_open, open_files, transferred};
 pub use dispositions::Dispositions;

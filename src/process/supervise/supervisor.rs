@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::{SigSet, Signal as Known};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signalfd::SignalFd;
 
 use self::stopping::Stopping;
 use super::record::{Ended, Line, Record, RecordedProcess};
@@ -21,6 +21,7 @@ use crate::process::identity::Process;
 use crate::process::reaper::{Found, Reaper, children};
 use crate::process::signal::Signal;
 use crate::process::spawn::{Spawn, Start};
+use crate::process::watched::read_instead;
 use crate::sys::signal::is_ignored;
 use crate::sys::wait::Ending;
 use crate::wait::RECHECK;
@@ -80,13 +81,11 @@ impl Supervisor<'_> {
         let heard = STOPPING.into_iter().filter(|signal| !is_ignored(*signal));
         let mut set = SigSet::from_iter(heard);
         set.add(LOOK);
-        set.thread_block().map_err(Error::os)?;
-        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         Ok(Supervisor {
             world,
             log,
             reaper: Reaper::new()?,
-            signals: SignalFd::with_flags(&set, flags).map_err(Error::os)?,
+            signals: read_instead(&set)?,
             command: None,
             last: Ending::Code(0),
             restarts: 0,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::unistd::geteuid;
 
-use super::identity::{Row, Table, command_line, since_boot, user_of};
+use super::identity::{CommandLine, Row, Table, since_boot, user_of};
 use crate::error::Result;
 use crate::sys::wait::Ending;
 
@@ -42,7 +42,7 @@ pub struct Parent {
     /// Its number.
     pub pid: i32,
     /// Its command line.
-    pub command: Vec<u8>,
+    pub command: CommandLine,
     /// What it is at.
     pub situation: Situation,
     /// Its zombies, by number.
@@ -73,12 +73,9 @@ pub fn find(only: &[i32]) -> Result<Vec<Parent>> {
     }
     let parents = by_parent.into_iter().map(|(pid, zombies)| {
         let row = table.get(pid);
-        let name = || row.map(|row| row.comm.clone());
         Parent {
             pid,
-            command: command_line(pid)
-                .or_else(name)
-                .unwrap_or_else(|| b"?".to_vec()),
+            command: row.map_or_else(CommandLine::default, CommandLine::of_row),
             situation: Situation::of(pid, row, &zombies),
             zombies,
         }

@@ -6,7 +6,7 @@ use super::Barrier;
 use crate::error::Result;
 use crate::facts::{Described, Facts, Label};
 use crate::name::Name;
-use crate::process::identity::command_of;
+use crate::process::identity::CommandLine;
 use crate::shared::judge::{Verdict, judge};
 use crate::shared::page::{Page, PageKind};
 
@@ -16,7 +16,8 @@ pub struct Member {
     /// Its number.
     pub pid: u32,
     /// Its command line, where it can be read.
-    pub command: Option<String>,
+    #[serde(flatten)]
+    pub command: CommandLine,
 }
 
 /// What a listing or `stat` shows of a barrier.
@@ -67,7 +68,10 @@ impl Barrier {
             }
             members.push(Member {
                 pid,
-                command: is_known.then(|| command_of(pid.cast_signed())).flatten(),
+                command: match is_known {
+                    true => CommandLine::of(pid.cast_signed()),
+                    false => CommandLine::default(),
+                },
             });
         }
         Ok(members)

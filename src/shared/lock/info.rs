@@ -8,7 +8,7 @@ use super::{GATE, Geometry, Lock};
 use crate::error::{ErrorKind, Result};
 use crate::facts::{Described, Facts, Label, wall_clock};
 use crate::name::Name;
-use crate::process::identity::{command_of, since_boot};
+use crate::process::identity::{CommandLine, since_boot};
 use crate::shared::judge::Verdict;
 use crate::shared::owner::{OwnerWord, Side};
 use crate::shared::page::{Page, PageKind};
@@ -19,7 +19,8 @@ pub struct Holder {
     /// The owner, in the pid namespace of the lock.
     pub pid: u32,
     /// Its command line, where it can be read.
-    pub command: Option<String>,
+    #[serde(flatten)]
+    pub command: CommandLine,
     /// `exclusive`, `shared` or `slot`.
     pub mode: &'static str,
     /// Whether the hold ends with a command that ipc ran.
@@ -85,7 +86,10 @@ impl Lock {
         let known = self.require_this_namespace().is_ok();
         Some(Holder {
             pid,
-            command: known.then(|| command_of(pid.cast_signed())).flatten(),
+            command: match known {
+                true => CommandLine::of(pid.cast_signed()),
+                false => CommandLine::default(),
+            },
             mode,
             run: side.is_some_and(Side::is_run),
             token: word.stamp().0,

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::Name;
-use crate::process::identity::{Process, command_of, since_boot};
+use crate::process::identity::{CommandLine, Process, since_boot};
 use crate::shared::judge::{Verdict, require_stamp};
 use crate::shared::owner::{OwnerWord, Side, Stamp};
 use crate::shared::page::{Page, PageKind};
@@ -334,11 +334,9 @@ fn now() -> Stamp {
 
 /// A process in words: number and command.
 pub(crate) fn described(pid: u32) -> String {
-    match command_of(pid.cast_signed()) {
-        Some(command) => format!(
-            "process {pid} ({})",
-            crate::escape::escaped(command.as_bytes())
-        ),
-        None => format!("process {pid}"),
+    let command = CommandLine::of(pid.cast_signed());
+    match command.is_unknown() {
+        true => format!("process {pid}"),
+        false => format!("process {pid} ({command})"),
     }
 }
