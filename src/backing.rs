@@ -5,9 +5,11 @@
 //! care: no symbolic link is followed, and anything but a regular file with
 //! one name is refused before a byte of it is used.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::collections::HashMap;
+use std::fs::{DirEntry, File, Metadata, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -49,6 +51,20 @@ pub fn unnamed(mode: Mode) -> Result<File> {
     let permissions = std::fs::Permissions::from_mode(mode.0);
     file.set_permissions(permissions).map_err(Error::os)?;
     Ok(file)
+}
+
+/// The entries of a folder whose names begin so, by device and inode, with the
+/// rest of their names; none where the folder cannot be read.
+pub fn entries(folder: &Path, prefix: &str) -> HashMap<(u64, u64), Vec<u8>> {
+    let named = |entry: DirEntry| {
+        let file = entry.file_name();
+        let name = file.as_bytes().strip_prefix(prefix.as_bytes())?.to_vec();
+        // Removed since the folder was read: not among them.
+        let found = entry.metadata().ok()?;
+        Some(((found.dev(), found.ino()), name))
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(named).collect()
 }
 
 /// Links a complete file under its name.

@@ -1,5 +1,6 @@
 //! What the kernel keeps about any object: owner, mode, place and time.
 
+use std::fmt;
 use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -103,6 +104,17 @@ impl Label {
                 .as_bytes()
                 .strip_prefix(b"/")
                 .unwrap_or(self.name.as_bytes()),
+        }
+    }
+}
+
+/// Escaped, safe to show.
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name_bytes {
+            // It is so already.
+            Some(_) => f.write_str(&self.name),
+            None => f.write_str(&escaped(self.name.as_bytes())),
         }
     }
 }

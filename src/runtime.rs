@@ -4,6 +4,7 @@
 //! cron job and login of a user. It is 0700 and belongs to the user, or it is
 //! not used.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::Write;
@@ -100,6 +101,13 @@ pub fn existing() -> Result<Option<PathBuf>> {
         Ok(()) => Ok(Some(folder)),
         Err(error) => Err(unusable(&folder, error)),
     }
+}
+
+/// Entries whose names begin so, by device and inode, with the rest of their
+/// names; none where there is no folder, or it is not this user's alone.
+pub fn named(prefix: &str) -> HashMap<(u64, u64), Vec<u8>> {
+    let folder = existing().ok().flatten();
+    folder.map_or_else(HashMap::new, |folder| backing::entries(&folder, prefix))
 }
 
 /// Makes a file in the folder that has no name yet, and goes away if it never

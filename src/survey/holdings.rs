@@ -1,26 +1,28 @@
 //! Which objects a process has: held, open, or in its memory.
 
 use std::collections::HashMap;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::fmt;
+use std::path::Path;
 
 use serde::Serialize;
 
-use super::scan;
+use super::{pipes, scan, sockets};
 use crate::backing;
 use crate::facts::Label;
 use crate::name::{Name, Scope};
 use crate::object::shm::is_of_another_kind;
-use crate::process::identity::{Use, files_of};
+use crate::process::identity::{Use, UsedFile, files_of};
+use crate::runtime;
 use crate::shared::array::{ArrayInfo, Family};
 use crate::shared::page::PageKind;
 
 /// One object that a process has.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Holding {
-    /// `shm`, `value`, `array`, `sem`, `lock`, `event`, `barrier`, `mq`, or `sysv-shm`.
+    /// `shm`, `value`, `array`, `sem`, `lock`, `event`, `barrier`, `mq`, `pipe`,
+    /// `sock` or `sysv-shm`.
     pub kind: &'static str,
-    /// Its name.
+    /// Its name; the path of a FIFO or socket outside of the runtime folder.
     #[serde(flatten)]
     pub label: Label,
     /// `held` (a lock), `open` (by a descriptor), or `mapped`.
@@ -30,9 +32,19 @@ pub struct Holding {
 }
 
 impl Holding {
-    /// As it is written across kinds: `shm:jobs`.
-    pub fn written(&self) -> String {
-        format!("{}:{}", self.kind, self.label.name.trim_start_matches('/'))
+    /// Whether it is the same object, in whatever way the process has it.
+    pub fn is_same(&self, other: &Holding) -> bool {
+        self.kind == other.kind && self.label == other.label && self.removed == other.removed
+    }
+}
+
+/// As it is written across kinds, `shm:jobs` or `sock:/run/server`; safe to show.
+impl fmt::Display for Holding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.label.to_string();
+        // Only a path has more than the one slash.
+        let bare = name.strip_prefix('/').filter(|rest| !rest.contains('/'));
+        write!(f, "{}:{}", self.kind, bare.unwrap_or(&name))
     }
 }
 
@@ -42,6 +54,10 @@ pub struct Holdings {
     scope: Scope,
     /// Names in `/dev/shm`, by device and inode.
     files: HashMap<(u64, u64), Vec<u8>>,
+    /// FIFOs of the runtime folder, likewise.
+    fifos: HashMap<(u64, u64), Vec<u8>>,
+    /// Bound sockets within the scope, by their own inode.
+    sockets: HashMap<u64, Label>,
     /// Locks by the processes that hold them.
     locks: HashMap<i32, Vec<Holding>>,
 }
@@ -49,37 +65,26 @@ pub struct Holdings {
 impl Holdings {
     /// Looks at the objects within a scope.
     pub fn look(scope: &Scope) -> Holdings {
-        let mut files = HashMap::new();
-        // Where there is no shared memory nobody has any.
-        for entry in std::fs::read_dir(backing::DIRECTORY)
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
-            if let Ok(found) = entry.metadata() {
-                let name = entry.file_name().as_bytes().to_vec();
-                files.insert((found.dev(), found.ino()), name);
-            }
-        }
         let mut locks: HashMap<i32, Vec<Holding>> = HashMap::new();
         for lock in scan::locks(scope).unwrap_or_default() {
             // Elsewhere the number is that of another process.
             let holders = lock.holders.iter().flatten();
             for holder in holders.filter(|holder| !holder.foreign) {
-                locks
-                    .entry(holder.pid.cast_signed())
-                    .or_default()
-                    .push(Holding {
-                        kind: "lock",
-                        label: lock.label.clone(),
-                        how: "held",
-                        removed: false,
-                    });
+                let held = Holding {
+                    kind: "lock",
+                    label: lock.label.clone(),
+                    how: "held",
+                    removed: false,
+                };
+                let of_it = locks.entry(holder.pid.cast_signed()).or_default();
+                of_it.push(held);
             }
         }
         Holdings {
             scope: scope.clone(),
-            files,
+            files: backing::entries(Path::new(backing::DIRECTORY), ""),
+            fifos: runtime::named(pipes::PREFIX),
+            sockets: sockets::bound(scope),
             locks,
         }
     }
@@ -91,59 +96,75 @@ impl Holdings {
         let Some(files) = files_of(pid) else {
             return (found, false);
         };
-        for file in files.shared {
-            let present = self.files.get(&(file.device, file.inode));
-            let name = present.unwrap_or(&file.name);
-            let (kind, bare) = kind_of(name);
-            let Some(shown) = self.scope.strip(bare) else {
-                continue;
-            };
-            let label = Label::new(shown);
-            if found
-                .iter()
-                .any(|one| one.kind == kind && one.label == label)
-            {
-                continue;
+        let shared = files.shared.iter().filter_map(|file| self.shared(file));
+        let queues = files.queues.iter().filter_map(|queue| self.queue(queue));
+        let fifos = files.fifos.iter().filter_map(|fifo| self.fifo(fifo));
+        let sockets = files.sockets.iter().filter_map(|inode| self.socket(*inode));
+        let system_v = files.system_v.iter().map(|id| system_v(*id));
+        let all = shared.chain(queues).chain(fifos).chain(sockets);
+        for one in all.chain(system_v) {
+            // Held says more than mapped.
+            let is_known = |known: &Holding| known.is_same(&one);
+            if !found.iter().any(is_known) {
+                found.push(one);
             }
-            let how = match file.how {
-                Use::Open => "open",
-                Use::Mapped => "mapped",
-            };
-            let removed = present.is_none();
-            found.push(Holding {
-                kind,
-                label,
-                how,
-                removed,
-            });
-        }
-        for queue in files.queues {
-            let removed = queue.ends_with(b" (deleted)");
-            let name = queue.strip_suffix(b" (deleted)").unwrap_or(&queue);
-            if let Some(shown) = self.scope.strip(name) {
-                let label = Label::new(shown);
-                found.push(Holding {
-                    kind: "mq",
-                    label,
-                    how: "open",
-                    removed,
-                });
-            }
-        }
-        for id in files.system_v {
-            // Those have numbers, and no scope.
-            let label = Label {
-                name: id.to_string(),
-                name_bytes: None,
-            };
-            found.push(Holding {
-                kind: "sysv-shm",
-                label,
-                how: "mapped",
-                removed: false,
-            });
         }
         (found, true)
+    }
+
+    fn shared(&self, file: &UsedFile) -> Option<Holding> {
+        let present = self.files.get(&(file.device, file.inode));
+        let (kind, bare) = kind_of(present.unwrap_or(&file.name));
+        Some(Holding {
+            kind,
+            label: Label::new(self.scope.strip(bare)?),
+            how: match file.how {
+                Use::Open => "open",
+                Use::Mapped => "mapped",
+            },
+            removed: present.is_none(),
+        })
+    }
+
+    fn queue(&self, queue: &UsedFile) -> Option<Holding> {
+        let label = Label::new(self.scope.strip(&queue.name)?);
+        Some(open("mq", label, queue.removed))
+    }
+
+    fn fifo(&self, fifo: &UsedFile) -> Option<Holding> {
+        let label = match self.fifos.get(&(fifo.device, fifo.inode)) {
+            Some(name) => Label::new(self.scope.strip(name)?),
+            // A path has no scope.
+            None => Label::of_path(&fifo.name),
+        };
+        Some(open("pipe", label, fifo.removed))
+    }
+
+    fn socket(&self, inode: u64) -> Option<Holding> {
+        let label = self.sockets.get(&inode)?.clone();
+        Some(open("sock", label, false))
+    }
+}
+
+fn open(kind: &'static str, label: Label, removed: bool) -> Holding {
+    Holding {
+        kind,
+        label,
+        how: "open",
+        removed,
+    }
+}
+
+/// Those have numbers, and no scope.
+fn system_v(id: u64) -> Holding {
+    Holding {
+        kind: "sysv-shm",
+        label: Label {
+            name: id.to_string(),
+            name_bytes: None,
+        },
+        how: "mapped",
+        removed: false,
     }
 }
 

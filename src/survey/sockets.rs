@@ -1,11 +1,19 @@
 //! Finding sockets, and the processes that have them.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use nix::sys::stat::fstat;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::Label;
 use crate::name::{Name, Scope};
+use crate::object::socket::place::path_of_draft;
 use crate::object::socket::{Address, PREFIX, SocketInfo, diag};
 use crate::process::identity::{all, has_open};
 use crate::runtime;
@@ -58,6 +66,43 @@ pub fn list(scope: &Scope) -> Result<Vec<SocketInfo>> {
     found.sort_by(|one, other| one.label.bytes().cmp(other.label.bytes()));
     find_processes(&mut found);
     Ok(found)
+}
+
+/// The bound sockets of this network namespace by their own inode: those of
+/// the runtime folder by name, others as they were bound. With a scope, names
+/// within it, and paths, which have none.
+pub fn bound(scope: &Scope) -> HashMap<u64, Label> {
+    let named = runtime::named(PREFIX);
+    // Where the kernel does not list them nobody is known to have any.
+    let entries = diag::bound().unwrap_or_default().into_iter();
+    let label = |entry: &diag::Entry| {
+        let own = named.iter().find(|(identity, _)| entry.is_at(**identity));
+        match (own, &entry.name, &entry.path) {
+            (Some((_, name)), ..) => scope.strip(name).map(Label::new),
+            (None, Some(name), _) => {
+                let shown = scope.strip(name)?;
+                Some(Label::of_path(&[b"@", shown].concat()))
+            }
+            (None, None, Some(path)) => Some(Label::of_path(&real_path(entry, path))),
+            (None, None, None) => None,
+        }
+    };
+    entries
+        .filter_map(|entry| Some((entry.inode, label(&entry)?)))
+        .collect()
+}
+
+/// Where the file of a socket lies, which may have been bound under another name.
+fn real_path<'a>(entry: &diag::Entry, bound: &'a [u8]) -> Cow<'a, [u8]> {
+    let path = path_of_draft(Path::new(OsStr::from_bytes(bound)));
+    let is_it = |path: &PathBuf| {
+        let found = std::fs::symlink_metadata(path);
+        found.is_ok_and(|found| entry.is_at((found.dev(), found.ino())))
+    };
+    match path.filter(is_it) {
+        Some(path) => Cow::Owned(path.into_os_string().into_vec()),
+        None => Cow::Borrowed(bound),
+    }
 }
 
 /// Fills in which processes have the sockets, in one pass.

@@ -50,12 +50,16 @@ fn what_would_come_of_it_is_explained() {
     sb.ipc(["-q", "shm", "create", "lonely", "--size", "4K"])
         .run()
         .ok();
+    sb.ipc(["-q", "shm", "create", "gone", "--size", "4K"])
+        .run()
+        .ok();
     let socket = sb.folder().join("s");
     let script = format!(
-        "import socket, sys, time\nheld = open('{}', 'rb')\n\
+        "import socket, sys, time\nheld = open('{}', 'rb'), open('{}', 'rb')\n\
         s = socket.socket(socket.AF_UNIX)\ns.bind('{}')\ns.listen()\n\
         print('ready', flush=True)\nsys.stdin.read()",
         sb.shm_file("lonely").display(),
+        sb.shm_file("gone").display(),
         socket.display(),
     );
     let program = crate::sandbox::file(&sb, "holder.py", script.as_bytes());
@@ -68,6 +72,7 @@ fn what_would_come_of_it_is_explained() {
         .program("python3", [program.to_str().unwrap()])
         .start_with_input();
     assert_eq!(holder.line(), "ready");
+    sb.ipc(["-q", "shm", "rm", "gone"]).run().ok();
     let waiter = sb.ipc([
         "lock",
         "acquire",
@@ -103,8 +108,13 @@ fn what_would_come_of_it_is_explained() {
             holder.pid()
         ),
         format!(
-            "leaves stale socket {} used by {}",
+            "leaves stale sock {} used by {}",
             socket.display(),
+            holder.pid()
+        ),
+        format!(
+            "frees removed shm /{} used by {}",
+            sb.full("gone"),
             holder.pid()
         ),
     ] {

@@ -1,5 +1,7 @@
 //! `ipc tree`: the live tree, and what its processes have.
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::Value;
 
 use crate::sandbox::{Sandbox, has};
@@ -179,6 +181,66 @@ fn every_kind_of_object_is_found_in_the_process_that_has_it() {
 }
 
 #[test]
+fn fifos_and_bound_sockets_are_found_by_name_and_by_path() {
+    let sb = Sandbox::new();
+    let mut shell = Shell::new(&sb);
+    let fifo = crate::pipe::made(&sb, "jobs");
+    let other = sb.folder().join("other fifo");
+    let other = other.to_str().unwrap();
+    sb.program("mkfifo", [other]).run().ok();
+    for (fd, path) in [(3, fifo.to_str().unwrap()), (4, other)] {
+        assert_eq!(shell.ask(&format!("exec {fd}<>'{path}'")).0, 0);
+    }
+    let mut own = objects(&tree(&sb, shell.pid())[0]);
+    own.sort();
+    let by_path = format!("pipe:{} open", &other[1..]);
+    assert_eq!(own, ["pipe:jobs open".to_owned(), by_path]);
+    let text = sb.ipc(["tree", &shell.pid_text()]).run();
+    let text = String::from_utf8(text.ok().stdout.clone()).unwrap();
+    assert!(text.contains(&format!("pipe:{other} open")), "{text}");
+    assert!(text.contains("pipe:jobs open"), "{text}");
+
+    let path = sb.folder().join("a socket");
+    let path = path.to_str().unwrap();
+    for (name, expected) in [
+        ("chat", "sock:chat open".to_owned()),
+        (path, format!("sock:{path} open")),
+        ("@chat", "sock:@chat open".to_owned()),
+    ] {
+        let server = sb
+            .ipc(["sock", "serve", name, "-t", "5m", "--", "cat"])
+            .start();
+        crate::sandbox::until(&expected, || {
+            let shown = sb.ipc(["tree", &server.pid().to_string()]).run();
+            let shown = String::from_utf8(shown.ok().stdout.clone()).unwrap();
+            shown.contains(&format!("[{expected}]"))
+        });
+    }
+}
+
+#[test]
+fn what_lies_in_the_runtime_folder_is_no_shared_memory() {
+    let sb = Sandbox::new();
+    // By default the folder lies there too.
+    let runtime = tempfile::Builder::new()
+        .prefix("ipct-")
+        .permissions(std::fs::Permissions::from_mode(0o700))
+        .tempdir_in("/dev/shm")
+        .unwrap();
+    let ipc = |words: &[&str]| {
+        sb.ipc(words.iter().copied())
+            .env("IPC_RUNTIME_DIR", runtime.path())
+    };
+    ipc(&["-q", "pipe", "create", "jobs"]).run().ok();
+    let receiver = ipc(&["pipe", "recv", "jobs", "--follow", "-t", "5m"]).start();
+    crate::sandbox::until("the receiver", || {
+        let number = receiver.pid().to_string();
+        let shown = ipc(&["tree", "--json", &number]).run().json();
+        objects(&shown["processes"][0]) == ["pipe:jobs open"]
+    });
+}
+
+#[test]
 fn a_semaphore_of_the_c_library_is_found_by_its_inode() {
     let sb = Sandbox::new();
     if !has("cc") {
@@ -217,7 +279,7 @@ fn what_is_no_process_is_missing() {
         .code(3)
         .stdout("")
         .stderr_has("no such process");
-    for word in ["0", "-1", "x"] {
+    for word in ["0", "-1", "x", "+5", "007"] {
         sb.ipc(["tree", "--", word]).run().code(2).stdout("");
     }
 }

@@ -10,6 +10,7 @@ use crate::error::ErrorKind;
 use crate::exit::Exit;
 use crate::facts::Label;
 use crate::process::identity::Process;
+use crate::process::target::parse_number;
 
 const MORE: &str = "\
 Examples:
@@ -37,7 +38,7 @@ pub(crate) struct Wait {
     target: Target,
 
     /// Give up with exit code 3 when this process ends first
-    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, value_name = "PID", value_parser = parse_number)]
     or_exit: Option<i32>,
 
     #[command(flatten)]

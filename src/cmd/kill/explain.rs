@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::outcome::Outcome;
 use crate::cmd::context::Context;
 use crate::error::Result;
-use crate::escape::escaped;
 use crate::facts::joined;
 use crate::process::identity::{CommandLine, Dispositions};
 use crate::process::signal::Signal;
@@ -42,26 +41,23 @@ impl Traces {
             out.line(format_args!("{signal} is {fate} by {pid}  {command}"))?;
         }
         for lock in &self.left.freed {
-            let name = escaped(lock.name.as_bytes());
             let waiters = match &lock.waiters[..] {
                 [] => String::new(),
                 pids => format!(", released to {}", listed(pids)),
             };
             let held = format!("held by {} ({})", lock.pid, lock.mode);
+            let name = &lock.label;
             out.line(format_args!("frees lock {name} {held}{waiters}"))?;
         }
         for object in &self.left.orphaned {
-            let name = escaped(object.name.as_bytes());
-            let users = listed(&object.users);
-            let what = if object.kind == "socket" {
-                "leaves stale"
-            } else {
-                "orphans"
+            let what = match object.kind {
+                _ if object.removed => "frees removed",
+                "sock" => "leaves stale",
+                _ => "orphans",
             };
-            out.line(format_args!(
-                "{what} {} {name} used by {users}",
-                object.kind
-            ))?;
+            let (kind, name) = (object.kind, &object.label);
+            let users = listed(&object.users);
+            out.line(format_args!("{what} {kind} {name} used by {users}"))?;
         }
         for child in &self.left.children {
             out.line(format_args!(

@@ -13,6 +13,7 @@ use crate::cmd::options::Waiting;
 use crate::error::ErrorKind;
 use crate::exit::Exit;
 use crate::facts::Label;
+use crate::process::target::parse_number;
 
 const MORE: &str = "\
 Examples:
@@ -70,7 +71,7 @@ pub(crate) struct Acquire {
     name: OsString,
 
     /// The process that will hold it, instead of the parent of this one
-    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, value_name = "PID", value_parser = parse_number)]
     owner: Option<i32>,
 
     #[command(flatten)]

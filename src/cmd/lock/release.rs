@@ -12,6 +12,7 @@ use crate::cmd::context::Context;
 use crate::error::ErrorKind;
 use crate::exit::Exit;
 use crate::facts::Label;
+use crate::process::target::parse_number;
 use crate::shared::lock::Lock;
 
 const MORE: &str = "\
@@ -39,7 +40,7 @@ pub(crate) struct Release {
     name: OsString,
 
     /// The process that holds it, instead of the parent of this one
-    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, value_name = "PID", value_parser = parse_number)]
     owner: Option<i32>,
 }
 

@@ -15,6 +15,7 @@ use crate::facts::{Described, Label, joined};
 use crate::name::Name;
 use crate::output::table::moment;
 use crate::process::identity::CommandLine;
+use crate::process::target::parse_number;
 use crate::shared::lock::{Lock, LockInfo};
 use crate::survey::users;
 
@@ -50,7 +51,7 @@ pub(crate) struct Status {
     mine: bool,
 
     /// The process to ask for under --mine, instead of the parent of this one
-    #[arg(long, value_name = "PID", requires = "mine", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, value_name = "PID", requires = "mine", value_parser = parse_number)]
     owner: Option<i32>,
 }
 

@@ -18,6 +18,7 @@ use crate::process::blocked::Blocked;
 use crate::process::identity::Process;
 use crate::process::spawn::Spawn;
 use crate::process::supervise::{self, Named, Outcome, Plan};
+use crate::process::target::parse_number;
 
 const MORE: &str = "\
 Examples:
@@ -73,7 +74,7 @@ pub(crate) struct Start {
     name: OsString,
 
     /// Stop it when this process ends
-    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, value_name = "PID", value_parser = parse_number)]
     die_with: Option<i32>,
 
     /// Add what it prints to FILE, instead of to one that ipc proc rm removes

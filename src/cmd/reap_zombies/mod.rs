@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use super::context::Context;
 use crate::deadline::parse_span;
 use crate::exit::Exit;
+use crate::process::target::parse_number;
 
 mod cure;
 mod list;
@@ -70,7 +71,7 @@ pub(crate) struct ReapZombies {
 #[derive(Debug, Args)]
 struct Zombies {
     /// Only the zombies of this parent; may be given several times
-    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, value_name = "PID", value_parser = parse_number)]
     parent: Vec<i32>,
 
     /// Only zombies that started DURATION ago or earlier: 250ms, 2s, 1m30s
@@ -95,7 +96,7 @@ struct Zombies {
 
     /// Make the process PID reap its zombies, by ptrace
     #[arg(long, value_name = "PID", conflicts_with_all = ["parent", "max"])]
-    #[arg(value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(value_parser = parse_number)]
     inject: Option<i32>,
 
     /// Wait for the effect of --nudge or --end-parent for DURATION at most

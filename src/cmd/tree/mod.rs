@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use crate::error::{Error, ErrorKind, Result};
-use crate::escape::escaped;
 use crate::exit::Exit;
 use crate::facts::joined;
 use crate::output::branches::{Dot, branches};
 use crate::process::ending::in_words;
 use crate::process::identity::{CommandLine, Process, Row, Table, user_of};
+use crate::process::target::parse_number;
 use crate::survey::holdings::{Holding, Holdings};
 use crate::sys::wait::Ending;
 
@@ -35,8 +35,9 @@ See also: ipc-fork-tree(1), ipc-reap-zombies(1), pstree(1), ps(1)";
 ///
 /// A line for each process: number, state, command, and in brackets the named objects
 /// that it holds (locks), has open or has mapped. Of zombies it tells how they ended.
-/// Objects of other programs are found too, those that have lost their name included;
-/// with a scope, only those within it.
+/// Sockets are shown where they are bound, connections are not. Objects of other programs
+/// are found too, those that have lost their name included; with a scope, only those
+/// within it, and FIFOs and sockets that have a path instead of a name.
 ///
 /// Objects of processes of other users are seen by root only. The process that shows
 /// the tree is left out.
@@ -44,7 +45,7 @@ See also: ipc-fork-tree(1), ipc-reap-zombies(1), pstree(1), ps(1)";
 #[command(after_long_help = MORE)]
 pub(crate) struct Tree {
     /// The process at the top, instead of the parent of this one
-    #[arg(value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(value_name = "PID", value_parser = parse_number)]
     pid: Option<i32>,
 
     /// Show neither objects nor command lines, only states and short names
@@ -167,7 +168,7 @@ impl Shown {
         if !self.holdings.is_empty() {
             let has = self.holdings.iter().map(|one| {
                 let removed = if one.removed { " removed" } else { "" };
-                format!("{} {}{removed}", escaped(one.written().as_bytes()), one.how)
+                format!("{one} {}{removed}", one.how)
             });
             line.push_str(&format!(" [{}]", has.collect::<Vec<_>>().join(", ")));
         }

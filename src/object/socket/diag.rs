@@ -45,6 +45,8 @@ pub struct Entry {
     file: Option<(u32, u32)>,
     /// The abstract name, where it has one.
     pub name: Option<Vec<u8>>,
+    /// The path that it was bound to, as it was written then.
+    pub path: Option<Vec<u8>>,
     /// Connections that wait, and how many may.
     pub queue: Option<(u32, u32)>,
     /// The user who made it.
@@ -132,6 +134,7 @@ fn entry(message: &[u8]) -> Option<Entry> {
         inode: word(message, 4).into(),
         file: None,
         name: None,
+        path: None,
         queue: None,
         uid: None,
     };
@@ -141,6 +144,10 @@ fn entry(message: &[u8]) -> Option<Entry> {
         let value = &rest[4..size];
         match (half(rest, 2), value.len()) {
             (NAME, 2..) if value[0] == 0 => entry.name = Some(value[1..].to_vec()),
+            (NAME, 1..) => {
+                let path = value.split(|byte| *byte == 0).next();
+                entry.path = path.map(<[u8]>::to_vec);
+            }
             (VFS, 8..) => entry.file = Some((word(value, 4), word(value, 0))),
             (QUEUE, 8..) => entry.queue = Some((word(value, 0), word(value, 4))),
             (UID, 4..) => entry.uid = Some(word(value, 0)),

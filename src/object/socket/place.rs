@@ -1,12 +1,15 @@
 //! The file of a socket: taken over from the dead, never from the living.
 //!
-//! A socket is bound under a short name of its own, listens, and only then
-//! gets the name that others know: `sun_path` holds 108 bytes, and whoever
-//! finds the file finds a server. One lock on the folder orders those who
+//! A socket is bound under a name of its own beside the real one, listens, and
+//! only then gets the name that others know: whoever finds the file finds a
+//! server. The kernel's lists keep the first name, so it tells the real one,
+//! unless it is too long for the 108 bytes of `sun_path`. One lock on the folder orders those who
 //! start or remove, so that two starters cannot both win.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,7 +20,7 @@ use nix::libc;
 use nix::poll::{PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use nix::sys::stat::{Mode as Bits, umask};
-use nix::unistd::{geteuid, linkat};
+use nix::unistd::{Uid, geteuid, linkat};
 
 use crate::backing::kind_of;
 use crate::deadline::monotonic_now;
@@ -138,11 +141,35 @@ impl Place {
         }
     }
 
-    /// Short whatever the folder is called: by descriptor.
+    /// The name to be bound under; where it would be too long a short one by
+    /// descriptor, whatever the folder is called.
     fn draft(&self) -> PathBuf {
+        let user = geteuid();
+        let telling = draft_of(&self.path, user);
+        if let Some(telling) = telling.filter(|path| UnixAddr::new(path).is_ok()) {
+            return telling;
+        }
         let folder = self.folder.as_raw_fd();
-        PathBuf::from(format!("/proc/self/fd/{folder}/.ipc.{}", geteuid()))
+        PathBuf::from(format!("/proc/self/fd/{folder}/.ipc.{user}"))
     }
+}
+
+fn draft_of(path: &Path, user: Uid) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    let mut name = OsString::from(".");
+    name.push(path.file_name()?);
+    name.push(format!(".ipc.{user}"));
+    Some(path.with_file_name(name))
+}
+
+/// The path of a socket whose first name this was; nothing when it was not
+/// made here. To be checked: the file may have been moved.
+pub fn path_of_draft(draft: &Path) -> Option<PathBuf> {
+    let name = draft.file_name()?.as_bytes();
+    let at = name.windows(5).rposition(|part| part == b".ipc.")?;
+    let real = name.get(1..at).filter(|real| !real.is_empty())?;
+    let is_ours = name[0] == b'.' && name[at + 5..].iter().all(u8::is_ascii_digit);
+    is_ours.then(|| draft.with_file_name(OsStr::from_bytes(real)))
 }
 
 /// A socket file that was found, held so that it cannot become another.
@@ -233,4 +260,28 @@ impl AsFd for Found {
 fn probe() -> Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     socket(AddressFamily::Unix, SockType::Datagram, flags, None).map_err(Error::os)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_name_of_a_socket_tells_the_real_one() {
+        let user = Uid::from_raw(12);
+        for path in ["/run/x.sock", "/tmp/a.ipc.b", "/tmp/ü"] {
+            let draft = draft_of(Path::new(path), user).unwrap();
+            assert_ne!(draft, Path::new(path));
+            assert_eq!(path_of_draft(&draft).unwrap(), Path::new(path));
+        }
+        for other in [
+            "/run/x.sock",
+            "/tmp/.ipc.0",
+            "/tmp/.x.ipc.y",
+            "/tmp/x.ipc.0",
+            "/",
+        ] {
+            assert_eq!(path_of_draft(Path::new(other)), None, "{other}");
+        }
+    }
 }

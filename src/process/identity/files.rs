@@ -1,7 +1,8 @@
-//! What of shared memory, queues and sockets a process has open or mapped.
+//! What of shared memory, queues, sockets and FIFOs a process has open or mapped.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use nix::libc;
@@ -15,6 +16,9 @@ const MQUEUE_MAGIC: FsType = FsType(0x1980_0202);
 /// The folder of named shared memory.
 const SHARED: &[u8] = b"/dev/shm/";
 
+/// What the kernel adds to the path of a file that has lost its name.
+const REMOVED: &[u8] = b" (deleted)";
+
 /// How System V segments are called among the mappings.
 const SYSTEM_V: &[u8] = b"/SYSV";
 
@@ -27,18 +31,20 @@ pub enum Use {
     Mapped,
 }
 
-/// A file of `/dev/shm` that a process uses.
+/// A file that a process uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsedFile {
     /// The device of its file system.
     pub device: u64,
     /// Its inode, which tells it from another one of the same name.
     pub inode: u64,
-    /// Its name in the folder when it was opened; those of semaphores may be
-    /// the temporary ones that the C library makes them under.
+    /// Its name in `/dev/shm` when it was opened; those of semaphores may be
+    /// the temporary ones that the C library makes them under. Of a FIFO the path.
     pub name: Vec<u8>,
     /// How it is used.
     pub how: Use,
+    /// Whether it has no name any more.
+    pub removed: bool,
 }
 
 /// What one process uses.
@@ -46,12 +52,14 @@ pub struct UsedFile {
 pub struct Files {
     /// Files of `/dev/shm`, each once.
     pub shared: Vec<UsedFile>,
-    /// Names of message queues, without the slash.
-    pub queues: Vec<Vec<u8>>,
+    /// Message queues, named without the slash.
+    pub queues: Vec<UsedFile>,
     /// Numbers of System V segments.
     pub system_v: Vec<u64>,
-    /// Numbers of sockets, as `/proc/net` has them.
+    /// Inodes of sockets, by which the kernel lists them.
     pub sockets: Vec<u64>,
+    /// FIFOs that have a name, each once.
+    pub fifos: Vec<UsedFile>,
 }
 
 /// What a process has open and mapped; nothing where that is hidden, as it is
@@ -70,9 +78,9 @@ pub fn files_of(pid: i32) -> Option<Files> {
 impl Files {
     fn add_descriptor(&mut self, path: &Path, target: OsString) {
         let target = target.into_vec();
-        if let Some(name) = target.strip_prefix(SHARED) {
+        if let Some(name) = shared_name(&target) {
             if let Some((device, inode)) = file_behind(path) {
-                self.add(device, inode, name, Use::Open);
+                add(&mut self.shared, device, inode, name, Use::Open);
             }
         } else if let Some(number) = socket(&target) {
             self.sockets.push(number);
@@ -80,10 +88,20 @@ impl Files {
             && !name.contains(&b'/')
             && statfs(path).is_ok_and(|fs| fs.filesystem_type() == MQUEUE_MAGIC)
         {
-            let name = name.to_vec();
-            if !self.queues.contains(&name) {
-                self.queues.push(name);
+            if let Some((device, inode)) = file_behind(path) {
+                add(&mut self.queues, device, inode, name, Use::Open);
             }
+        } else if may_be_a_fifo(&target)
+            && let Ok(found) = std::fs::metadata(path)
+            && found.file_type().is_fifo()
+        {
+            add(
+                &mut self.fifos,
+                found.dev(),
+                found.ino(),
+                &target,
+                Use::Open,
+            );
         }
     }
 
@@ -100,26 +118,41 @@ impl Files {
                 {
                     self.system_v.push(id);
                 }
-            } else if let Some(name) = path.strip_prefix(SHARED)
+            } else if let Some(name) = shared_name(path)
                 && let Some((device, inode)) = place(line)
             {
-                self.add(device, inode, name, Use::Mapped);
+                add(&mut self.shared, device, inode, name, Use::Mapped);
             }
         }
     }
+}
 
-    fn add(&mut self, device: u64, inode: u64, name: &[u8], how: Use) {
-        let is_it = |one: &&mut UsedFile| (one.device, one.inode) == (device, inode);
-        match self.shared.iter_mut().find(is_it) {
-            Some(known) => known.how = known.how.max(how),
-            None => self.shared.push(UsedFile {
+fn add(files: &mut Vec<UsedFile>, device: u64, inode: u64, name: &[u8], how: Use) {
+    let is_it = |one: &&mut UsedFile| (one.device, one.inode) == (device, inode);
+    match files.iter_mut().find(is_it) {
+        Some(known) => known.how = known.how.max(how),
+        None => {
+            let former = name.strip_suffix(REMOVED);
+            files.push(UsedFile {
                 device,
                 inode,
-                name: name.strip_suffix(b" (deleted)").unwrap_or(name).to_vec(),
+                name: former.unwrap_or(name).to_vec(),
                 how,
-            }),
+                removed: former.is_some(),
+            });
         }
     }
+}
+
+/// The name of an object of shared memory; those lie in the folder itself.
+fn shared_name(path: &[u8]) -> Option<&[u8]> {
+    let name = path.strip_prefix(SHARED)?;
+    (!name.contains(&b'/')).then_some(name)
+}
+
+/// Devices are the bulk of what is open; none of them needs a look.
+fn may_be_a_fifo(target: &[u8]) -> bool {
+    target.starts_with(b"/") && (target.starts_with(SHARED) || !target.starts_with(b"/dev/"))
 }
 
 /// The number in a target such as `socket:[4711]`.
@@ -142,8 +175,6 @@ fn place(line: &[u8]) -> Option<(u64, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt;
-
     use super::*;
 
     #[test]
@@ -164,6 +195,7 @@ mod tests {
                 inode: 42,
                 name: b"a b".to_vec(),
                 how: Use::Mapped,
+                removed: true,
             }]
         );
     }

@@ -112,10 +112,14 @@ fn a_leftover_of_a_starter_that_was_killed_is_cleared() {
     let run = std::fs::Permissions::from_mode(0o700);
     std::fs::set_permissions(sb.folder().join("run"), run).unwrap();
     // SAFETY: has no precondition.
-    let draft = format!("run/.ipc.{}", unsafe { libc::geteuid() });
+    let user = unsafe { libc::geteuid() };
+    let draft = format!("run/.sock.{}.ipc.{user}", sb.full("s"));
     drop(UnixListener::bind(sb.folder().join(&draft)).unwrap());
     let mut server = sb.ipc(["sock", "serve", "s", "--", "cat"]).start();
     until("the socket", || file_of(&sb, "s").exists());
+    // Whoever asks the kernel finds the name.
+    let listed = std::fs::read_to_string("/proc/net/unix").unwrap();
+    assert!(listed.contains(&*sb.folder().join(draft).to_string_lossy()));
     assert!(
         file_of(&sb, "s")
             .metadata()
