@@ -5,10 +5,10 @@ use std::process::Command;
 
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 
-use crate::sys::startup;
+use crate::sys::{signal, startup};
 
-/// Gives the command the signal mask `mask`, and the dispositions of SIGPIPE
-/// and SIGCHLD and the closed standard descriptors that this process was
+/// Gives the command the signal mask `mask`, and the dispositions of SIGPIPE,
+/// SIGCHLD and SIGXFSZ and the closed standard descriptors that this process was
 /// started with.
 ///
 /// A descriptor that `redirected` names was set for the command on purpose
@@ -20,6 +20,7 @@ pub fn as_the_caller(command: &mut Command, mask: SigSet, redirected: &'static [
         libc::SIG_DFL
     };
     let is_sigchld_ignored = startup::was_sigchld_ignored();
+    let is_size_limit_ignored = signal::has_ignored_size_limit();
     let restore = move || {
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None)?;
         // SAFETY: sets a disposition that is no handler.
@@ -27,6 +28,10 @@ pub fn as_the_caller(command: &mut Command, mask: SigSet, redirected: &'static [
         if is_sigchld_ignored {
             // SAFETY: sets a disposition that is no handler.
             unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+        }
+        if is_size_limit_ignored {
+            // SAFETY: sets a disposition that is no handler.
+            unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_DFL) };
         }
         for fd in 0..=2 {
             if startup::was_closed(fd) && !redirected.contains(&fd) {

@@ -1,7 +1,7 @@
 //! Signals: a flag for waits that have something to undo, and dying of one.
 
 use std::io;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use super::startup;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
@@ -22,6 +22,9 @@ pub const ENDING: [Signal; 11] = [
     // Blocked, a file that gets too large is an error of write(2) first.
     Signal::SIGXFSZ,
 ];
+
+/// Whether SIGXFSZ is ignored by our own doing, and not by the caller's.
+static SIZE_LIMIT_IGNORED: AtomicBool = AtomicBool::new(false);
 
 static RAISED: AtomicI32 = AtomicI32::new(0);
 
@@ -100,11 +103,20 @@ pub fn see_children_end() {
 }
 
 /// From here on a file that would get too large for this process is an error
-/// (EFBIG), no longer a death by SIGXFSZ.
+/// (EFBIG), no longer a death by SIGXFSZ. Commands that are started get the
+/// disposition of the caller all the same.
 pub fn ignore_size_limit() {
     let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
     // SAFETY: ignoring a signal runs no code of ours.
-    let _ = unsafe { sigaction(Signal::SIGXFSZ, &ignore) };
+    let former = unsafe { sigaction(Signal::SIGXFSZ, &ignore) };
+    if former.is_ok_and(|former| !matches!(former.handler(), SigHandler::SigIgn)) {
+        SIZE_LIMIT_IGNORED.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether [`ignore_size_limit`] has changed anything.
+pub(super) fn has_ignored_size_limit() -> bool {
+    SIZE_LIMIT_IGNORED.load(Ordering::Relaxed)
 }
 
 /// Sends a signal to a process group, by number: nix has no names for

@@ -36,6 +36,15 @@ fn a_killed_supervisor_is_said_so() {
     let (status, _, said) = joining.finish();
     let told = status.code() == Some(137);
     assert!(told || status.code() == Some(125), "{status} {said}");
+    if told {
+        // And tells those who come later.
+        assert_eq!(join(&sb, "k"), 137);
+        assert_eq!(state(&sb, "k")["state"], "ended");
+    }
+    // Nobody was there.
+    let options = ["--log", "/dev/null", "--if-exists", "replace"];
+    let (_, supervisor) = start(&sb, "k", &options, &["sleep", "600"]);
+    kill(supervisor, libc::SIGKILL);
     until("the command to end", || state(&sb, "k")["state"] == "lost");
     sb.ipc(["proc", "join", "k"])
         .run()

@@ -70,10 +70,18 @@ pub fn environment(page: &mut Roff, spot: &Spot) {
                 "Given to the command of --exec: the priority of the message.",
             ),
         ]),
-        ["ipc", "proc", "start"] => variables.push((
-            "IPC_PROC_NAME",
-            "Given to the command: the name of the process.",
-        )),
+        ["ipc", "proc", "start"] => variables.extend([
+            (
+                "IPC_PROC_NAME",
+                "Given to the command: the name of the process.",
+            ),
+            (
+                "IPC_PROC_SUPERVISOR",
+                "Given to the command: its supervisor, pid:N:START, as ipc kill takes it. What \
+                 has it in its environment is known to be of the process when the supervisor \
+                 was killed.",
+            ),
+        ]),
         ["ipc", "mq", "watch"] => variables.push((
             "IPC_MQ_NAME",
             "Given to the command: the name of the queue.",

@@ -31,8 +31,9 @@ See also: ipc-proc-start(1), ipc-proc-status(1), ipc-wait(1)";
 /// Wait until a named process has ended, and end with its exit code
 ///
 /// Any number of shells may join, also after the end, as long as the name is there. A
-/// process that is run again after a failure has ended when it is not run again. How it
-/// ended is not known when its supervisor was killed, but to those who had joined by then.
+/// process that is run again after a failure has ended when it is not run again. When its
+/// supervisor was killed, how it ended is known if somebody had joined by then: the first
+/// who is told by the kernel writes it down for those who come later.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 #[command(mut_arg("try_once", |option| option.help(TRY_FOR_A_CODE)))]

@@ -13,7 +13,6 @@ use crate::deadline::parse_span;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
 use crate::facts::Label;
-use crate::name::Name;
 use crate::output::payload::json_line;
 use crate::process::blocked::Blocked;
 use crate::process::identity::Process;
@@ -36,7 +35,9 @@ Exit status:
   3         there is no process PID for --die-with, or no folder for the log
   4         a process of this name exists already, be it alive or ended
   5         the log or the runtime folder may not be written
-  6         the pid cannot be printed; nothing is left of it
+  6         the pid cannot be printed, or there is no room for what has to be
+            written of it, on the disk or below ulimit -f; nothing is left of it
+  7         the record of a process that was to be replaced is corrupt
   126, 127  the command cannot be executed, is not found; nothing is left of it
 
 See also: ipc-proc-join(1), ipc-proc-stop(1), ipc-wait(1), setsid(1), systemd-run(1)";
@@ -50,18 +51,21 @@ See also: ipc-proc-join(1), ipc-proc-stop(1), ipc-wait(1), setsid(1), systemd-ru
 /// A small process, the supervisor, stands behind the command. It belongs to no terminal,
 /// inherits what the command leaves when it ends, and stays until that has ended too. The
 /// two are tied: when the supervisor is killed, even with SIGKILL, the kernel kills the
-/// command. What the command had started itself is not killed then; a program that is
-/// set-user-ID, or changes its user, is not either. TERM, INT, HUP and QUIT sent to the
+/// command. What the command had started itself is not killed then, but ipc proc stop
+/// ends it; a program that is set-user-ID, or changes its user, is not either. TERM, INT, HUP and QUIT sent to the
 /// supervisor stop the command as ipc proc stop does.
 ///
 /// The command has a session of its own and reads from /dev/null. It has the environment,
 /// the folder, the signal mask and the ignored signals of the caller, and of the open
-/// files none but the log. IPC_PROC_NAME is its name. If this command is killed before
-/// it is done, nothing is left of it.
+/// files none but the log. IPC_PROC_NAME is its name, and IPC_PROC_SUPERVISOR tells its
+/// supervisor from all other processes. If this command is killed before it is done,
+/// nothing is left of it.
 ///
 /// With --restart on-failure a command that ended with another code than 0, or by a
 /// signal, is run again: after 100 ms, then after twice as long each time, up to a
-/// minute; from the beginning when it ran for ten seconds. One that was stopped is not.
+/// minute; from the beginning when it ran for ten seconds. One that was stopped is not,
+/// nor one whose record can grow no more, for the disk is full or the file as large as
+/// ulimit -f lets it be.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Start {
@@ -128,7 +132,7 @@ impl From<Restart> for supervise::Restart {
 enum IfExists {
     /// Fail with exit code 4
     Fail,
-    /// Stop it if it runs, and take its name
+    /// Stop it if it runs, and take its name; one whose record is corrupt stays
     Replace,
 }
 
@@ -188,7 +192,7 @@ impl Start {
             match plan.start(blocked) {
                 Err(error) if error.kind() == ErrorKind::Exists => match self.if_exists {
                     IfExists::Fail => return Err(error),
-                    IfExists::Replace => remove(plan.name)?,
+                    IfExists::Replace => give_way(plan)?,
                 },
                 result => return result,
             }
@@ -198,8 +202,8 @@ impl Start {
     }
 }
 
-fn remove(name: &Name) -> Result<()> {
-    match Named::open(name).and_then(|named| named.remove()) {
+fn give_way(plan: &Plan<'_>) -> Result<()> {
+    match Named::open(plan.name).and_then(|named| named.give_way(plan.shown)) {
         // Somebody else has removed it.
         Err(error) if error.kind() == ErrorKind::Missing => Ok(()),
         result => result,

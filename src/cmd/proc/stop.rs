@@ -27,8 +27,8 @@ Examples:
 Exit status:
   3  there is no such process
   5  it belongs to another user by now
-  6  it was started in another pid namespace
-  8  some of several could not be stopped
+  6  it was started in another pid namespace, or the request cannot be written
+  8  some of several could not be stopped, or what may be of it was left alone
 
 See also: ipc-proc-start(1), ipc-proc-rm(1), ipc-kill(1)";
 
@@ -37,6 +37,14 @@ See also: ipc-proc-start(1), ipc-proc-rm(1), ipc-kill(1)";
 /// The command and everything that it left is sent a signal, and SIGKILL when the time is
 /// over. Returns when nothing is left, and says how the command ended. The name stays,
 /// with the exit code. One that has ended already is no error.
+///
+/// When its supervisor was killed, this command does its work: it ends the command, if
+/// that lives on, and what came from it, as far as that has kept IPC_PROC_SUPERVISOR in
+/// its environment or has a parent that has. What is only in the session of the command
+/// is named and left alone. How the command ended is written down, where it can be known.
+///
+/// Several stops at once do not disturb each other: the signal of each is sent, and of
+/// their deadlines the earliest counts.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Stop {
@@ -56,15 +64,26 @@ pub(crate) struct Stop {
 
 impl Stop {
     pub(crate) fn run(self, context: &mut Context) -> anyhow::Result<Exit> {
-        Ok(context.each(&self.names, |context, raw| {
+        let mut has_left = false;
+        let stopped = context.each(&self.names, |context, raw| {
             let name = context.name(raw)?;
-            let ending = Named::open(&name)?.stop(self.signal, self.after)?;
+            let stopped = Named::open(&name)?.stop(self.signal, self.after)?;
+            if let Some(error) = stopped.refusal() {
+                context.report(&error.about(&name).into());
+                has_left = true;
+            }
+            let ending = stopped.ending;
             if context.out.is_json() {
                 let label = Label::new(context.inner(&name));
                 return context.out.json(&document(&label.name, ending));
             }
             context.out.say(format_args!("{name} {}", in_words(ending)));
             Ok(())
-        }))
+        });
+        Ok(if has_left {
+            stopped.and(Exit::Partly)
+        } else {
+            stopped
+        })
     }
 }

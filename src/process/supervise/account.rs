@@ -1,6 +1,7 @@
 //! What the lines of a record come to, and what is so at this moment.
 
-use super::record::{Ended, Identity, Line, Record, Started, Stop};
+use super::leftovers::Leftovers;
+use super::record::{Ended, Line, Record, RecordedProcess, Started, Stop};
 use crate::error::{Error, ErrorKind, Result};
 use crate::process::identity::{Process, pid_namespace};
 use crate::sys::wait::Ending;
@@ -10,7 +11,7 @@ use crate::sys::wait::Ending;
 pub(super) struct Account {
     pub(super) started: Started,
     /// The last run, and since when.
-    pub(super) run: Option<(Identity, f64)>,
+    pub(super) run: Option<(RecordedProcess, f64)>,
     pub(super) runs: u32,
     pub(super) ended: Option<Ended>,
     pub(super) stop: Option<Stop>,
@@ -78,6 +79,20 @@ impl Account {
         self.started.supervisor.open()
     }
 
+    /// Whether something that the command left still runs, looked after or not.
+    pub(super) fn has_left(&self, state: State) -> Result<bool> {
+        if self.is_gone || self.require_this_namespace().is_err() {
+            return Ok(false);
+        }
+        match state {
+            State::Ended(_) if self.supervisor()?.is_some() => Ok(true),
+            State::Ended(_) | State::Lost { is_alive: false } => {
+                Leftovers::of(self).map(|found| !found.own.is_empty())
+            }
+            _ => Ok(false),
+        }
+    }
+
     /// The command, if it still runs.
     pub(super) fn command(&self) -> Result<Option<Process>> {
         match self.run {
@@ -101,7 +116,7 @@ pub enum State {
     /// It has ended.
     Ended(Ending),
     /// Its supervisor was killed, and it ended with it, or it still runs in
-    /// spite of that. How it ended is not known.
+    /// spite of that. How it ended is not known, for nobody was there to see it.
     Lost {
         /// Whether it still runs.
         is_alive: bool,

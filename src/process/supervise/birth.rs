@@ -22,6 +22,7 @@ pub(super) enum Report {
     Refused(Exit),
     NoLog(Errno),
     NoStart(Errno),
+    NoRecord(Errno),
     /// There is none.
     Nothing,
 }
@@ -35,6 +36,7 @@ impl Report {
             Report::Refused(exit) => (2, i32::from(exit.code())),
             Report::NoLog(errno) => (3, errno as i32),
             Report::NoStart(errno) => (4, errno as i32),
+            Report::NoRecord(errno) => (5, errno as i32),
             Report::Nothing => (0, 0),
         };
         (i64::from(kind) << 32 | i64::from(number)).to_ne_bytes()
@@ -51,6 +53,7 @@ impl Report {
             2 => Report::Refused(Exit::CannotExecute),
             3 => Report::NoLog(Errno::from_raw(number)),
             4 => Report::NoStart(Errno::from_raw(number)),
+            5 => Report::NoRecord(Errno::from_raw(number)),
             _ => Report::Nothing,
         }
     }
@@ -77,15 +80,18 @@ fn begin(world: World<'_>) -> Result<(), Report> {
     }
     let log = open_log(world).map_err(Report::NoLog)?;
     let mut supervisor = Supervisor::new(world, log).map_err(no_start)?;
-    match supervisor.launch().map_err(no_start)? {
+    let pid = match supervisor.launch().map_err(no_start)? {
         Start::Refused(exit) => return Err(Report::Refused(exit)),
-        Start::Running(pid) => {
-            if write(world.reports, &Report::Running(pid).encode()).is_err() {
-                // Who started it is gone and will never learn that it runs.
-                let _ = supervisor.reaper.end_all(|_, _| {});
-                return Err(Report::Nothing);
-            }
-        }
+        Start::Running(pid) => pid,
+    };
+    let told = supervisor.write_run(pid).map_err(no_record).and_then(|()| {
+        // Who started it may be gone, and never learn that it runs.
+        let told = write(world.reports, &Report::Running(pid).encode());
+        told.map(drop).map_err(|_| Report::Nothing)
+    });
+    if told.is_err() {
+        let _ = supervisor.reaper.end_all(|_, _| {});
+        return told;
     }
     // A failure from here on ends the supervisor, and the kernel the command.
     let _ = supervisor.look_after();
@@ -94,6 +100,10 @@ fn begin(world: World<'_>) -> Result<(), Report> {
 
 fn no_start(error: Error) -> Report {
     Report::NoStart(error.errno().unwrap_or(Errno::EIO))
+}
+
+fn no_record(error: Error) -> Report {
+    Report::NoRecord(error.errno().unwrap_or(Errno::EIO))
 }
 
 /// Leaves the terminal, the pipes and the files of the caller.

@@ -135,7 +135,7 @@ impl ProcessInfo {
             (_, Some((_, at)), _) => at,
             _ => account.started.at,
         };
-        let is_over = matches!(state, State::Ended(_));
+        let has_left = account.has_left(state)?;
         Ok(ProcessInfo {
             status: "ok".to_owned(),
             state: Some(state.word()),
@@ -144,7 +144,7 @@ impl ProcessInfo {
             code: account.ended.and_then(|ended| ended.code),
             signal: account.ended.and_then(|ended| ended.signal),
             restarts: Some(account.runs.saturating_sub(1)),
-            leftovers: Some(is_over && !account.is_gone && supervisor.is_some()),
+            leftovers: Some(has_left),
             started: Some(account.started.at),
             ended: account.ended.map(|ended| ended.at),
             age: Some((wall_clock() - since).max(0.0)),

@@ -19,7 +19,7 @@ use nix::unistd::{pipe2, read, write};
 use serde::{Deserialize, Serialize};
 
 use self::birth::Report;
-use self::record::{Identity, Line, Record, Started};
+use self::record::{Line, Record, RecordedProcess, Started};
 use self::supervisor::World;
 use super::blocked::Blocked;
 use super::identity::{Process, pid_namespace};
@@ -34,6 +34,7 @@ use crate::sys::wait::{Which, reap_waiting};
 mod account;
 mod birth;
 mod info;
+mod leftovers;
 mod log;
 mod named;
 mod observer;
@@ -43,7 +44,7 @@ mod supervisor;
 pub use account::State;
 pub use info::ProcessInfo;
 pub use log::{Following, Log};
-pub use named::{Named, running, take_back};
+pub use named::{Named, Stopped, running, take_back};
 pub use observer::{Observer, Seen};
 pub use record::names;
 
@@ -142,6 +143,7 @@ impl Plan<'_> {
                 Err(Error::os(errno).about(escaped(log.as_os_str().as_bytes())))
             }
             Report::NoStart(errno) => Err(Error::os(errno).about("fork")),
+            Report::NoRecord(errno) => Err(record.unwritten(errno)),
             Report::Running(_) | Report::Nothing => Err(Error::new(
                 ErrorKind::Limit,
                 "its supervisor was killed at the start",
@@ -157,7 +159,7 @@ impl Plan<'_> {
         let (folder, folder_bytes) = text_and_bytes(folder.as_os_str().as_bytes());
         let started = Started {
             at: wall_clock(),
-            supervisor: Identity::of(&supervisor),
+            supervisor: RecordedProcess::of(&supervisor),
             namespace: pid_namespace()?,
             command: self
                 .command
@@ -177,6 +179,7 @@ impl Plan<'_> {
             kill_leftovers: self.kill_leftovers,
         };
         record.append(&[Line::Started(started)])?;
+        record.require_room()?;
         record.publish().map_err(|error| error.about(self.name))
     }
 

@@ -1,16 +1,17 @@
 //! What can be done to a named process from outside.
 
+use std::collections::BTreeSet;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use nix::poll::{PollFd, PollFlags, poll};
-use std::os::fd::AsFd;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::account::{Account, State};
+use super::leftovers::{Leftovers, bearing};
 use super::observer::{Observer, Seen};
 use super::record::{Line, Record, Stop, log_path};
 use super::supervisor::LOOK;
-use crate::deadline::monotonic_now;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::wall_clock;
 use crate::name::Name;
@@ -69,11 +70,12 @@ impl Named {
     /// `after` is over, and returns when all are gone; says how the command
     /// ended, where that is known. One that has ended already is no error.
     ///
-    /// Without `after` they have the time that was said at the start.
+    /// Without `after` they have the time that was said at the start. Where the
+    /// supervisor was killed this process does it, with what is known to be of it.
     ///
     /// # Errors
     /// [`ErrorKind::Denied`]; [`ErrorKind::Limit`] in another pid namespace.
-    pub fn stop(&self, signal: Signal, after: Option<Duration>) -> Result<Option<Ending>> {
+    pub fn stop(&self, signal: Signal, after: Option<Duration>) -> Result<Stopped> {
         let about = |error: Error| error.or_about(&self.name);
         let after = after.map_or_else(|| self.stop_after(), Ok)?;
         let (account, _) = self.look()?;
@@ -83,25 +85,37 @@ impl Named {
         if let Some(supervisor) = &supervisor {
             self.request(supervisor, signal, after).map_err(about)?;
             // What the command has left lives as long as this.
-            sleep_until_dead(supervisor, None);
+            sleep_until_dead(supervisor);
         }
-        // Killed itself in spite of being asked, or before.
-        if let Some(command) = self.look()?.0.command()? {
-            end(&command, signal, after).map_err(about)?;
+        let account = Account::read(&self.record).map_err(about)?;
+        let mut spared = BTreeSet::new();
+        if !account.is_gone {
+            // Its supervisor was killed, in spite of being asked, or before.
+            spared = Leftovers::end(&account, signal, after).map_err(about)?;
         }
-        Ok(match observer.look() {
+        // Who looks is who writes it down.
+        let ending = match observer.look() {
             Ok(Seen::Ended(ending)) => Some(ending),
             _ => None,
-        })
+        };
+        if !account.is_gone && spared.is_empty() {
+            // Written so that nobody has to look for it again.
+            let _ = self.record.append(&[Line::Gone { at: wall_clock() }]);
+        }
+        Ok(Stopped { ending, spared })
     }
 
     fn request(&self, supervisor: &Process, signal: Signal, after: Duration) -> Result<()> {
-        self.record.append(&[Line::Stop(Stop {
+        let request = Line::Stop(Stop {
             at: wall_clock(),
             signal: signal.number(),
             after: after.as_secs_f64(),
             by: Some(std::process::id().cast_signed()),
-        })])?;
+        });
+        self.record.append(&[request]).map_err(|error| {
+            let way = format!("ipc kill {} has its supervisor stop it", supervisor.pid());
+            error.hint(way)
+        })?;
         let look = Signal::from_number(LOOK as i32).unwrap_or(Signal::TERM);
         for signal in [look, Signal::CONT] {
             match supervisor.send(signal) {
@@ -124,7 +138,7 @@ impl Named {
                 ErrorKind::WouldBlock,
                 "was started in another pid namespace, and may still run",
             )),
-            Ok(state) if state.is_live() || self.has_leftovers()? => {
+            Ok(state) if state.is_live() || self.has_left()? => {
                 let message = format!("is {}", self.described(state));
                 Err(Error::new(ErrorKind::WouldBlock, message)
                     .hint("ipc proc stop NAME, or --force"))
@@ -144,24 +158,77 @@ impl Named {
     /// # Errors
     /// As [`Named::stop`] and [`Named::unlink`].
     pub fn remove(&self) -> Result<()> {
-        if self.state().is_ok_and(State::is_live) || self.has_leftovers().unwrap_or(false) {
-            self.stop(Signal::TERM, None)?;
+        if self.state().is_ok_and(State::is_live) || self.has_left().unwrap_or(false) {
+            let stopped = self.stop(Signal::TERM, None)?;
+            if let Some(error) = stopped.refusal() {
+                return Err(error.about(&self.name));
+            }
         }
         self.unlink()
     }
 
-    /// Whether something that the command left is still looked after.
-    fn has_leftovers(&self) -> Result<bool> {
+    /// Makes room for another process of this name: as [`Named::remove`], but a
+    /// record that tells nothing stays, for what it was about may still run.
+    /// `shown` is the name as the command was told.
+    ///
+    /// # Errors
+    /// As [`Named::remove`]; [`ErrorKind::Broken`].
+    pub fn give_way(&self, shown: &[u8]) -> Result<()> {
+        let broken = match self.state() {
+            Err(error) if error.kind() == ErrorKind::Broken => error,
+            _ => return self.remove(),
+        };
+        let running = bearing(shown).unwrap_or_default();
+        let running: Vec<&str> = running.iter().map(String::as_str).collect();
+        let (named, way) = match running.is_empty() {
+            true => (String::new(), String::new()),
+            false => {
+                let all = running.join(" ");
+                let named = format!("; of its name there is {}", running.join(", "));
+                (named, format!("ipc kill {all} stops what may be meant, "))
+            }
+        };
+        let message = format!("its record is corrupt, nobody can tell whether it runs{named}");
+        let hint = format!("{way}ipc proc rm NAME removes the record");
+        Err(broken.saying(message).hint(hint))
+    }
+
+    /// Whether something that the command left still runs.
+    fn has_left(&self) -> Result<bool> {
         let (account, state) = self.look()?;
-        let is_over = matches!(state, State::Ended(_)) && !account.is_gone;
-        Ok(is_over && account.require_this_namespace().is_ok() && account.supervisor()?.is_some())
+        account.has_left(state)
     }
 
     fn described(&self, state: State) -> String {
-        match state {
-            State::Ended(_) => "ended, and what it left still runs".to_owned(),
-            state => state.word().to_owned(),
+        let word = state.word();
+        match state.is_live() {
+            true => word.to_owned(),
+            false => format!("{word}, and what it left still runs"),
         }
+    }
+}
+
+/// What came of a stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped {
+    /// How the command ended, where that is known.
+    pub ending: Option<Ending>,
+    /// Processes that may have come from it and were left alone: its supervisor
+    /// was killed, and nobody can tell for certain.
+    pub spared: BTreeSet<i32>,
+}
+
+impl Stopped {
+    /// What there is to say of those that were left alone.
+    pub fn refusal(&self) -> Option<Error> {
+        let pids: Vec<String> = self.spared.iter().map(i32::to_string).collect();
+        let message = format!(
+            "its supervisor was killed, and what may be of it is left alone: process {}",
+            pids.join(", ")
+        );
+        let hint = format!("ipc kill {}", pids.join(" "));
+        let error = Error::new(ErrorKind::WouldBlock, message).hint(hint);
+        Some(error).filter(|_| !pids.is_empty())
     }
 }
 
@@ -196,30 +263,9 @@ pub fn take_back(name: &Name, supervisor: i32) -> Result<()> {
     named.unlink()
 }
 
-/// Ends a process that nobody looks after.
-fn end(process: &Process, signal: Signal, after: Duration) -> Result<()> {
-    let gone = |error: &Error| error.kind() == ErrorKind::Missing;
-    match process.send(signal) {
-        Err(error) if gone(&error) => return Ok(()),
-        sent => sent?,
-    }
-    sleep_until_dead(process, Some(monotonic_now().saturating_add(after)));
-    if !process.is_dead() {
-        let _ = process.send(Signal::KILL);
-        sleep_until_dead(process, None);
-    }
-    Ok(())
-}
-
-fn sleep_until_dead(process: &Process, until: Option<Duration>) {
-    use nix::poll::PollTimeout;
-    while !process.is_dead() && until.is_none_or(|moment| moment > monotonic_now()) {
-        let left = until.map(|moment| moment.saturating_sub(monotonic_now()));
-        let left = left.map(|left| left.min(Duration::from_secs(3600)) + Duration::from_millis(1));
-        let left = left.map_or(PollTimeout::NONE, |left| {
-            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
-        });
+fn sleep_until_dead(process: &Process) {
+    while !process.is_dead() {
         let mut watched = [PollFd::new(process.as_fd(), PollFlags::POLLIN)];
-        let _ = poll(&mut watched, left);
+        let _ = poll(&mut watched, PollTimeout::NONE);
     }
 }

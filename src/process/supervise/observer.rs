@@ -7,7 +7,7 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
 use super::account::{Account, State};
-use super::record::Record;
+use super::record::{Ended, Line, Record};
 use crate::deadline::monotonic_now;
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::Name;
@@ -83,9 +83,26 @@ impl Observer {
         Ok(match self.command.as_ref().map(Process::fate) {
             // About to be killed with its supervisor.
             Some(Fate::Alive) => Seen::Going,
-            Some(Fate::Ended(ending)) => Seen::Ended(ending),
+            Some(Fate::Ended(ending)) => {
+                self.write_end(ending);
+                Seen::Ended(ending)
+            }
             Some(Fate::Hidden | Fate::Unknown) | None => Seen::Unknown,
         })
+    }
+
+    /// Writes down an end that a killed supervisor could not, for those who come
+    /// later. Who has the lock meanwhile has seen it too, or will look for it.
+    fn write_end(&self, ending: Ending) {
+        let Some(_locked) = self.record.try_lock() else {
+            return;
+        };
+        if Account::read(&self.record).is_ok_and(|account| account.ending().is_none()) {
+            let mut ended = Ended::now(ending, None);
+            ended.seen_by = Some(std::process::id().cast_signed());
+            // Where there is no room they do not learn of it.
+            let _ = self.record.append_locked(&[Line::Ended(ended)]);
+        }
     }
 
     /// Holds the command of the present run.

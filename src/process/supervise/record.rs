@@ -1,9 +1,9 @@
 //! What is written down of a named process: one file, a line for each thing
 //! that happened.
 //!
-//! The file gets its name with the first line in it, and only once. Lines are
-//! added whole by one write each; one that was cut short by a full disk is no
-//! line, and is passed over.
+//! The file gets its name with the first line in it, and only once. Whoever adds
+//! a line holds a lock on the file, and takes back what does not fit. A last line
+//! without an end is one that somebody was killed over: it is passed over.
 
 use std::fs::File;
 use std::io::Write;
@@ -13,23 +13,27 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, FcntlArg, Flock, FlockArg, OFlag, fallocate, fcntl};
+use nix::sys::resource::{Resource, getrlimit};
 use serde::{Deserialize, Serialize};
 
 use super::Restart;
 use crate::backing::{self, Access};
 use crate::error::{Error, ErrorKind, Result};
+use crate::escape::escaped;
 use crate::facts::{Facts, wall_clock};
 use crate::name::Name;
 use crate::process::identity::{Process, ticks_of};
 use crate::runtime;
+use crate::sys::signal::ignore_size_limit;
 use crate::sys::wait::Ending;
 
-/// Room that is kept for what will have to be written.
-const ROOM: i64 = 4096;
+/// Room that is kept for what will have to be written of one run: that it runs,
+/// some stops, and its end.
+const ROOM: u16 = 1024;
 
-/// Which process it was, for those who come later.
+/// A process as it is written down, for those who come later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Identity {
+pub(super) struct RecordedProcess {
     pub(super) pid: i32,
     /// Field 22 of proc_pid_stat(5).
     pub(super) start: Option<u64>,
@@ -37,9 +41,9 @@ pub(super) struct Identity {
     pub(super) unique: Option<u64>,
 }
 
-impl Identity {
-    pub(super) fn of(process: &Process) -> Identity {
-        Identity {
+impl RecordedProcess {
+    pub(super) fn of(process: &Process) -> RecordedProcess {
+        RecordedProcess {
             pid: process.pid(),
             start: process.start().and_then(ticks_of),
             unique: process.unique(),
@@ -52,7 +56,7 @@ impl Identity {
             Err(error) if error.kind() == ErrorKind::Missing => return Ok(None),
             opened => opened?,
         };
-        let found = Identity::of(&process);
+        let found = RecordedProcess::of(&process);
         let is_it = match (self.unique, found.unique) {
             (Some(own), Some(other)) => own == other,
             _ => self.start == found.start,
@@ -65,7 +69,7 @@ impl Identity {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Started {
     pub(super) at: f64,
-    pub(super) supervisor: Identity,
+    pub(super) supervisor: RecordedProcess,
     /// The pid namespace in which the numbers mean something.
     pub(super) namespace: u64,
     pub(super) command: Vec<String>,
@@ -104,6 +108,9 @@ pub(super) struct Ended {
     pub(super) signal: Option<i32>,
     /// Seconds to the next run, when there is to be one.
     pub(super) restart_in: Option<f64>,
+    /// The process that saw it, when the supervisor could not write it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) seen_by: Option<i32>,
 }
 
 impl Ended {
@@ -113,6 +120,7 @@ impl Ended {
             code: ending.code(),
             signal: ending.signal(),
             restart_in: restart_in.map(|span| span.as_secs_f64()),
+            seen_by: None,
         }
     }
 
@@ -129,7 +137,7 @@ impl Ended {
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Line {
     Started(Started),
-    Running { at: f64, process: Identity },
+    Running { at: f64, process: RecordedProcess },
     Stop(Stop),
     Ended(Ended),
     Gone { at: f64 },
@@ -148,8 +156,6 @@ impl Record {
         name.check_new()?;
         let path = path_of(&runtime::folder()?, name);
         let file = runtime::unnamed()?;
-        // What cannot be kept for later is asked for then.
-        let _ = fallocate(&file, FallocateFlags::FALLOC_FL_KEEP_SIZE, 0, ROOM);
         Ok(Record { file, path })
     }
 
@@ -176,28 +182,102 @@ impl Record {
         Ok(Record { file, path })
     }
 
-    /// Adds lines, at one moment.
+    /// Sees to it that there is room for what will have to be written of a run.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] when the disk or RLIMIT_FSIZE leaves too little.
+    pub(super) fn require_room(&self) -> Result<()> {
+        let length = self.length()?;
+        let (most, _) = getrlimit(Resource::RLIMIT_FSIZE).map_err(Error::os)?;
+        if most < length.saturating_add(ROOM.into()) {
+            return Err(self.unwritten(Errno::EFBIG));
+        }
+        let from = i64::try_from(length).unwrap_or(i64::MAX);
+        let keep = FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        match fallocate(&self.file, keep, from, ROOM.into()) {
+            Err(errno @ (Errno::ENOSPC | Errno::EDQUOT)) => Err(self.unwritten(errno)),
+            // Not every file system can: then it is asked for when it is needed.
+            _ => Ok(()),
+        }
+    }
+
+    /// A refusal to write into it.
+    pub(super) fn unwritten(&self, errno: Errno) -> Error {
+        use std::os::unix::ffi::OsStrExt;
+        let error = match errno {
+            Errno::EFBIG => backing::unwritten(errno.into(), 0),
+            Errno::ENOSPC => Error::os(errno).hint("df on its folder shows the room"),
+            _ => Error::os(errno),
+        };
+        error.about(escaped(self.path.as_os_str().as_bytes()))
+    }
+
+    fn length(&self) -> Result<u64> {
+        Ok(self.file.metadata().map_err(Error::os)?.len())
+    }
+
+    /// Keeps others from adding lines, and from removing the name.
+    fn lock(&self) -> Result<Flock<File>> {
+        let file = self.file.try_clone().map_err(Error::os)?;
+        Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| Error::os(errno))
+    }
+
+    /// The same, unless somebody has it now. Never waits.
+    pub(super) fn try_lock(&self) -> Option<Flock<File>> {
+        let file = self.file.try_clone().ok()?;
+        Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()
+    }
+
+    /// Adds lines, at one moment, or nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] when the disk is full or RLIMIT_FSIZE is reached.
     pub(super) fn append(&self, lines: &[Line]) -> Result<()> {
+        let _locked = self.lock()?;
+        self.append_locked(lines)
+    }
+
+    /// The same, under a lock that the caller has.
+    pub(super) fn append_locked(&self, lines: &[Line]) -> Result<()> {
+        let before = self.length()?;
         let mut bytes = Vec::new();
+        if !self.has_whole_lines(before)? {
+            // What comes next has to be a line of its own.
+            bytes.push(b'\n');
+        }
         for line in lines {
             serde_json::to_writer(&mut bytes, line)
                 .map_err(|refusal| Error::new(ErrorKind::Limit, refusal.to_string()))?;
             bytes.push(b'\n');
         }
-        let written = (&self.file).write(&bytes).map_err(Error::os)?;
-        if written == bytes.len() {
-            return Ok(());
-        }
-        // Cut short: what comes next has to be a line of its own.
-        let _ = (&self.file).write(b"\n");
-        Err(Error::os(Errno::ENOSPC).about(self.path.display()))
+        ignore_size_limit();
+        (&self.file).write_all(&bytes).map_err(|refusal| {
+            if self.length().is_ok_and(|length| length > before) {
+                // Half a line would take the room that another one may need.
+                let _ = self.file.set_len(before);
+            }
+            self.unwritten(Error::os(refusal).errno().unwrap_or(Errno::EIO))
+        })
+    }
+
+    /// Whether nobody was killed over the last line.
+    fn has_whole_lines(&self, length: u64) -> Result<bool> {
+        let Some(last) = length.checked_sub(1) else {
+            return Ok(true);
+        };
+        let mut byte = [0];
+        self.file
+            .read_exact_at(&mut byte, last)
+            .map_err(Error::os)?;
+        Ok(byte == [b'\n'])
     }
 
     /// All lines, in order.
     pub(super) fn lines(&self) -> Result<Vec<Line>> {
-        let length = self.file.metadata().map_err(Error::os)?.len();
-        let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-        self.file.read_exact_at(&mut bytes, 0).map_err(Error::os)?;
+        let mut bytes = vec![0; usize::try_from(self.length()?).unwrap_or(0)];
+        // One that is taken back meanwhile makes it shorter.
+        let count = self.file.read_at(&mut bytes, 0).map_err(Error::os)?;
+        bytes.truncate(count);
         let lines = bytes.split_inclusive(|byte| *byte == b'\n');
         let whole = lines.filter_map(|line| line.strip_suffix(b"\n"));
         Ok(whole
@@ -217,9 +297,7 @@ impl Record {
     /// Whoever removes holds a lock on the file meanwhile, so that what is
     /// removed is what was looked at. Says whether it was removed.
     pub(super) fn unlink(&self, may: impl FnOnce() -> Result<()>) -> Result<bool> {
-        let file = self.file.try_clone().map_err(Error::os)?;
-        let _locked =
-            Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| Error::os(errno))?;
+        let _locked = self.lock()?;
         if !self.has_name() {
             return Ok(false);
         }

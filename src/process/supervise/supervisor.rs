@@ -1,6 +1,5 @@
 //! The life of the process that stands behind a named one.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -11,8 +10,9 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::{SigSet, Signal as Known};
 use nix::sys::signalfd::SignalFd;
 
-use super::record::{Ended, Identity, Line, Record, Stop};
-use super::{Plan, Restart};
+use self::stopping::Stopping;
+use super::record::{Ended, Line, Record, RecordedProcess};
+use super::{Plan, Restart, leftovers};
 use crate::deadline::monotonic_now;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -24,9 +24,12 @@ use crate::process::spawn::{Spawn, Start};
 use crate::process::watched::read_instead;
 use crate::sys::signal::is_ignored;
 use crate::sys::wait::Ending;
+use crate::wait::RECHECK;
 
-/// Tells the supervisor to read what was added to the record.
-pub(super) const LOOK: Known = Known::SIGUSR1;
+mod stopping;
+
+pub(super) use self::stopping::LOOK;
+
 /// Signals that ask the supervisor to stop the command.
 const STOPPING: [Known; 4] = [Known::SIGTERM, Known::SIGINT, Known::SIGHUP, Known::SIGQUIT];
 
@@ -36,15 +39,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Who ran so long failed for another reason than at first: pauses start anew.
 const RAN_WELL: Duration = Duration::from_secs(10);
-/// How often a stop looks for what has lost its parent meanwhile.
-const AGAIN: Duration = Duration::from_millis(50);
-
-/// Somebody wants the command to end.
-struct Stopping {
-    signal: Signal,
-    kill_at: Duration,
-    sent: HashSet<i32>,
-}
 
 /// What a supervisor is given.
 #[derive(Clone, Copy)]
@@ -78,6 +72,8 @@ pub(super) struct Supervisor<'a> {
     has_followed: bool,
     /// Whether it is written that nothing is left.
     has_left: bool,
+    /// What the record did not take yet.
+    unwritten: Vec<Line>,
 }
 
 impl Supervisor<'_> {
@@ -99,40 +95,59 @@ impl Supervisor<'_> {
             requests: 0,
             has_followed: false,
             has_left: false,
+            unwritten: Vec::new(),
         })
     }
 
-    /// Runs the command, and writes that down.
+    /// Runs the command.
     pub(super) fn launch(&mut self) -> Result<Start> {
         use std::os::unix::ffi::OsStrExt;
         let name = std::ffi::OsStr::from_bytes(self.world.plan.shown);
+        let this = Process::open(std::process::id().cast_signed())?;
+        let this = RecordedProcess::of(&this);
         let started = Spawn::new(self.world.plan.command)?
-            .env("IPC_PROC_NAME", name)
+            .env(leftovers::NAME, name)
+            .env(leftovers::SUPERVISOR, leftovers::word_for(&this))
             .dying_with_us()
             .start_apart(self.world.mask, &self.log)?;
         if let Start::Running(pid) = started {
             self.command = Some((pid, monotonic_now()));
-            // Our own child: it is there until it is reaped here.
-            let process = Process::open(pid)?;
-            self.world.record.append(&[Line::Running {
-                at: wall_clock(),
-                process: Identity::of(&process),
-            }])?;
         }
         Ok(started)
+    }
+
+    /// Writes down that the command runs.
+    pub(super) fn write_run(&self, pid: i32) -> Result<()> {
+        // Our own child: it is there until it is reaped here.
+        let process = Process::open(pid)?;
+        self.world.record.append(&[Line::Running {
+            at: wall_clock(),
+            process: RecordedProcess::of(&process),
+        }])
+    }
+
+    /// Writes down what has happened. What cannot be written is kept, and tried
+    /// again as long as there is anything to look after.
+    fn write(&mut self, lines: &[Line]) {
+        self.unwritten.extend_from_slice(lines);
+        if !self.unwritten.is_empty() && self.world.record.append(&self.unwritten).is_ok() {
+            self.unwritten.clear();
+        }
     }
 
     /// Waits for everything that may happen, until nothing is left.
     pub(super) fn look_after(&mut self) -> Result<()> {
         loop {
             if self.reap()? {
-                return self.leave();
+                self.leave();
+                return Ok(());
             }
             self.sleep()?;
             self.hear()?;
             self.follow()?;
             self.go_on_stopping()?;
             self.restart_if_due()?;
+            self.write(&[]);
         }
     }
 
@@ -170,26 +185,26 @@ impl Supervisor<'_> {
         let again = plan.restart == Restart::OnFailure && has_failed && may;
         let pause = (again && self.stopping.is_none()).then(|| self.pause(since));
         self.due = pause.map(|pause| monotonic_now().saturating_add(pause));
-        self.write_end(pause, is_empty || plan.kill_leftovers)
+        self.write_end(pause, is_empty || plan.kill_leftovers);
+        Ok(())
     }
 
     /// Writes how the last run ended; when it left nothing, that it is all
     /// over stands there at the same moment.
-    fn write_end(&mut self, pause: Option<Duration>, is_empty: bool) -> Result<()> {
+    fn write_end(&mut self, pause: Option<Duration>, is_empty: bool) {
         let mut lines = vec![Line::Ended(Ended::now(self.last, pause))];
         if pause.is_none() && is_empty {
             lines.push(Line::Gone { at: wall_clock() });
             self.has_left = true;
         }
-        self.world.record.append(&lines)
+        self.write(&lines);
     }
 
     /// Writes that nothing is left.
-    fn leave(&mut self) -> Result<()> {
-        if self.has_left {
-            return Ok(());
-        }
-        self.world.record.append(&[Line::Gone { at: wall_clock() }])
+    fn leave(&mut self) {
+        let gone = Line::Gone { at: wall_clock() };
+        let lines = if self.has_left { vec![] } else { vec![gone] };
+        self.write(&lines);
     }
 
     fn pause(&mut self, since: Duration) -> Duration {
@@ -206,10 +221,21 @@ impl Supervisor<'_> {
             return Ok(());
         }
         self.due = None;
+        if self.world.record.require_room().is_err() {
+            // Nobody could learn of a run that cannot be written down.
+            self.write_end(None, children().is_empty());
+            return Ok(());
+        }
         self.restarts += 1;
         let since = monotonic_now();
         match self.launch() {
-            Ok(Start::Running(_)) => Ok(()),
+            Ok(Start::Running(pid)) => {
+                if self.write_run(pid).is_err() {
+                    // Ours until it is reaped, which is told as that of any run.
+                    let _ = Process::open(pid).and_then(|process| process.send(Signal::KILL));
+                }
+                Ok(())
+            }
             Ok(Start::Refused(exit)) => self.failed_to_start(exit, since),
             // No room for a process now; there may be later.
             Err(_) => self.failed_to_start(Exit::Failed, since),
@@ -223,11 +249,13 @@ impl Supervisor<'_> {
 
     /// Sleeps until something happens or is due.
     fn sleep(&self) -> Result<()> {
-        let look_again = self.stopping.as_ref().map(|stopping| {
-            let again = monotonic_now().saturating_add(AGAIN);
-            stopping.kill_at.min(again)
-        });
-        let until = [look_again, self.due].into_iter().flatten().min();
+        let look_again = self.stopping.as_ref().map(Stopping::next_look);
+        let has_unwritten = !self.unwritten.is_empty();
+        let write_again = has_unwritten.then(|| monotonic_now().saturating_add(RECHECK));
+        let until = [look_again, self.due, write_again]
+            .into_iter()
+            .flatten()
+            .min();
         let left = until.map(|moment| moment.saturating_sub(monotonic_now()).into());
         let mut watched = vec![
             PollFd::new(self.reaper.as_fd(), PollFlags::POLLIN),
@@ -240,101 +268,6 @@ impl Supervisor<'_> {
         match ppoll(&mut watched, left, None) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(Error::os(errno)),
-        }
-    }
-
-    /// Does what signals ask for.
-    fn hear(&mut self) -> Result<()> {
-        while let Ok(Some(info)) = self.signals.read_signal() {
-            if info.ssi_signo == LOOK as u32 {
-                self.read_requests()?;
-                continue;
-            }
-            let sender = i32::try_from(info.ssi_pid).ok().filter(|pid| *pid > 0);
-            self.stop_by(sender)?;
-        }
-        Ok(())
-    }
-
-    fn read_requests(&mut self) -> Result<()> {
-        let lines = self.world.record.lines()?;
-        let stops: Vec<Stop> = lines
-            .into_iter()
-            .filter_map(|line| match line {
-                Line::Stop(stop) => Some(stop),
-                _ => None,
-            })
-            .collect();
-        let new = stops.get(self.requests..).unwrap_or_default().to_vec();
-        self.requests = stops.len();
-        new.into_iter().try_for_each(|stop| self.stop(stop))
-    }
-
-    /// Ends with the one that it was to end with.
-    fn follow(&mut self) -> Result<()> {
-        let leader = self.world.plan.die_with.as_ref();
-        let leader = leader.filter(|one| !self.has_followed && one.is_dead());
-        let Some(leader) = leader.map(Process::pid) else {
-            return Ok(());
-        };
-        self.has_followed = true;
-        self.stop_by(Some(leader))
-    }
-
-    /// A stop that nobody has written down yet.
-    fn stop_by(&mut self, by: Option<i32>) -> Result<()> {
-        let stop = Stop {
-            at: wall_clock(),
-            signal: Signal::TERM.number(),
-            after: self.world.plan.stop_after.as_secs_f64(),
-            by,
-        };
-        self.world.record.append(&[Line::Stop(stop)])?;
-        self.requests += 1;
-        self.stop(stop)
-    }
-
-    fn stop(&mut self, stop: Stop) -> Result<()> {
-        let after = Duration::try_from_secs_f64(stop.after).unwrap_or(Duration::MAX);
-        self.stopping = Some(Stopping {
-            signal: Signal::from_number(stop.signal).unwrap_or(Signal::TERM),
-            kill_at: monotonic_now().saturating_add(after),
-            sent: HashSet::new(),
-        });
-        if self.due.take().is_some() {
-            // There is no next run, so the last one was it.
-            self.write_end(None, children().is_empty())?;
-        }
-        Ok(())
-    }
-
-    /// Asks the command and what it left, each once; kills them when it is time.
-    fn go_on_stopping(&mut self) -> Result<()> {
-        let Some(stopping) = &mut self.stopping else {
-            return Ok(());
-        };
-        for pid in children() {
-            if !stopping.sent.insert(pid) {
-                continue;
-            }
-            // Nobody else reaps it, so it is still the same one.
-            if let Ok(child) = Process::open(pid) {
-                let _ = child.send(stopping.signal);
-                // One that is stopped would not hear of it.
-                let _ = child.send(Signal::CONT);
-            }
-        }
-        if stopping.kill_at > monotonic_now() {
-            return Ok(());
-        }
-        let mut ended = Vec::new();
-        self.reaper.end_all(|pid, how| ended.push((pid, how)))?;
-        let end = ended
-            .into_iter()
-            .find_map(|(pid, how)| self.end_of_command(pid, how));
-        match end {
-            Some((ending, since)) => self.ended(ending, since, true),
-            None => Ok(()),
         }
     }
 }
