@@ -3,6 +3,7 @@
 use std::os::unix::process::CommandExt;
 
 use crate::kill::{start_of, verdict};
+use crate::lock_worlds::{PIDS, can_unshare};
 use crate::sandbox::{Sandbox, has, is_root, skip, until};
 use crate::shell::{Shell, someone};
 
@@ -120,19 +121,11 @@ echo right
 #[test]
 fn a_number_that_was_given_to_another_process_is_never_signalled_50_times() {
     let sb = Sandbox::new();
-    if !has("unshare") {
-        return;
-    }
-    let options = ["-Urpf", "--mount-proc"];
-    let probe = sb
-        .program("unshare", [&options[..], &["true"]].concat())
-        .run();
-    if !probe.status.success() {
-        skip("unshare is not allowed here");
+    if !can_unshare(&sb, PIDS) {
         return;
     }
     let outcome = sb
-        .program("unshare", [&options[..], &["sh", "-c", REUSE]].concat())
+        .program("unshare", [PIDS, &["sh", "-c", REUSE]].concat())
         .run();
     if outcome.stdout == b"cannot\n" {
         skip("ns_last_pid cannot be written here");
@@ -180,37 +173,20 @@ fn processes_of_others_are_5_and_their_verdict_says_so() {
             .stderr_has("not permitted");
         return;
     }
-    if !has("setpriv") {
-        return;
-    }
     let someone = someone(&sb);
-    let as_nobody = |words: &[&str]| {
-        let user = [
-            "--reuid",
-            "65534",
-            "--regid",
-            "65534",
-            "--clear-groups",
-            "ipc",
-        ];
-        sb.program("setpriv", [&user[..], words].concat())
-            .with(|command| {
-                command.current_dir("/");
-            })
-    };
-    if !as_nobody(&["--version"]).run().status.success() {
-        skip("other users cannot run the binary here");
-        return;
-    }
     let pid = someone.pid_text();
-    as_nobody(&["kill", "-0", &pid])
+    sb.ipc_as_nobody(["kill", "-0", &pid])
         .run()
         .code(5)
         .stderr_has("not permitted");
-    let shown = as_nobody(&["kill", "--tree", "--dry-run", &pid]).run();
+    let shown = sb
+        .ipc_as_nobody(["kill", "--tree", "--dry-run", &pid])
+        .run();
     let line = format!("would not be permitted to signal pid:{pid}:");
     assert!(String::from_utf8_lossy(&shown.code(5).stdout).starts_with(&line));
-    let outcome = as_nobody(&["--json", "kill", "--wait", "30s", &pid]).run();
+    let outcome = sb
+        .ipc_as_nobody(["--json", "kill", "--wait", "30s", &pid])
+        .run();
     assert_eq!(verdict(outcome.code(5), someone.pid()), "not_permitted");
     someone.end();
 }

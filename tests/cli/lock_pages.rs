@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
-use crate::sandbox::{IPC, Invocation, Sandbox, is_root, skip};
+use crate::sandbox::{Sandbox, is_root, skip};
 use crate::shell::someone;
 
 /// Verbs that open a lock.
@@ -168,43 +167,29 @@ fn a_lock_cut_under_a_waiter_ends_it_with_7_and_no_signal() {
     }
 }
 
-/// As a user who is nobody else here.
-fn as_nobody<'a>(invocation: Invocation<'a>) -> Invocation<'a> {
-    invocation.with(|command| {
-        command.uid(65534).gid(65534).current_dir("/");
-    })
-}
-
-fn nobody_can_run_ipc(sb: &Sandbox) -> bool {
+/// Whether there can be another user; says so when not.
+fn has_nobody() -> bool {
     if !is_root() {
         skip("takes root, to be another user");
-        return false;
     }
-    let reachable = Path::new(IPC)
-        .ancestors()
-        .all(|part| fs::metadata(part).is_ok_and(|found| found.permissions().mode() & 1 != 0));
-    if !reachable {
-        skip("the binary lies where other users cannot run it");
-        return false;
-    }
-    as_nobody(sb.ipc(["--version"])).run().status.success()
+    is_root()
 }
 
 #[test]
 fn the_lock_of_another_user_is_5_and_can_be_looked_at() {
     let sb = Sandbox::new();
-    if !nobody_can_run_ipc(&sb) {
+    if !has_nobody() {
         return;
     }
     sb.ipc(["lock", "acquire", "L"]).run().ok();
     for verb in &VERBS {
-        as_nobody(sb.ipc([&["lock"], *verb].concat())).run().code(5);
+        sb.ipc_as_nobody([&["lock"], *verb].concat()).run().code(5);
     }
-    as_nobody(sb.ipc(["lock", "rm", "-f", "L"])).run().code(5);
-    as_nobody(sb.ipc(["lock", "run", "L", "--", "true"]))
+    sb.ipc_as_nobody(["lock", "rm", "-f", "L"]).run().code(5);
+    sb.ipc_as_nobody(["lock", "run", "L", "--", "true"])
         .run()
         .code(125);
-    let shown = as_nobody(sb.ipc(["lock", "stat", "L", "--json"])).run();
+    let shown = sb.ipc_as_nobody(["lock", "stat", "L", "--json"]).run();
     assert_eq!(shown.ok().json()["objects"][0]["status"], "unreadable");
     sb.ipc(["lock", "status", "L", "--mine"]).run().code(0);
 }
@@ -212,7 +197,7 @@ fn the_lock_of_another_user_is_5_and_can_be_looked_at() {
 #[test]
 fn a_lock_with_a_mode_for_all_is_shared_between_users() {
     let sb = Sandbox::new();
-    if !nobody_can_run_ipc(&sb) {
+    if !has_nobody() {
         return;
     }
     let holder = someone(&sb);
@@ -222,10 +207,12 @@ fn a_lock_with_a_mode_for_all_is_shared_between_users() {
     sb.ipc(["lock", "acquire", "L", "--owner", &holder.pid_text()])
         .run()
         .ok();
-    as_nobody(sb.ipc(["lock", "acquire", "L", "--try"]))
+    sb.ipc_as_nobody(["lock", "acquire", "L", "--try"])
         .run()
         .code(1);
-    let waiter = as_nobody(sb.ipc(["lock", "acquire", "L", "-t", "30s"])).start();
+    let waiter = sb
+        .ipc_as_nobody(["lock", "acquire", "L", "-t", "30s"])
+        .start();
     waiter.blocked();
     let dead = format!("recovered from dead owner {}", holder.pid());
     holder.die();
@@ -236,7 +223,7 @@ fn a_lock_with_a_mode_for_all_is_shared_between_users() {
 #[test]
 fn a_setuid_command_can_hold_a_lock() {
     let sb = Sandbox::new();
-    if !nobody_can_run_ipc(&sb) {
+    if !has_nobody() {
         return;
     }
     let program = sb.folder().join("id");
@@ -250,8 +237,10 @@ fn a_setuid_command_can_hold_a_lock() {
         .run()
         .ok();
     let words = [program.to_str().unwrap(), "-u"];
-    let plain = as_nobody(sb.program(words[0], [words[1]])).run();
-    let held = as_nobody(sb.ipc(["lock", "run", "L", "--", words[0], words[1]])).run();
+    let plain = sb.program(words[0], [words[1]]).by_nobody().run();
+    let held = sb
+        .ipc_as_nobody(["lock", "run", "L", "--", words[0], words[1]])
+        .run();
     held.ok().stdout_bytes(&plain.stdout);
     if plain.stdout != b"0\n" {
         skip("the temporary folder has no setuid programs");

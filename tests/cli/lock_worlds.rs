@@ -18,6 +18,18 @@ pub fn can_unshare(sb: &Sandbox, options: &[&str]) -> bool {
     probe.status.success()
 }
 
+/// Whether a script with mounts of its own can make this one; says so when not.
+pub fn can_mount(sb: &Sandbox, mount: &str) -> bool {
+    if !can_unshare(sb, &["-rm"]) {
+        return false;
+    }
+    let may = sb.program("unshare", ["-rm", "sh", "-c", mount]).run();
+    if !may.status.success() {
+        skip("this user may not mount");
+    }
+    may.status.success()
+}
+
 pub const PIDS: &[&str] = &["-Urpf", "--mount-proc"];
 
 /// F5. In a pid namespace of its own the next pid can be chosen. The kernel

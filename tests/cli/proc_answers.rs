@@ -1,7 +1,8 @@
 //! `ipc proc start`: its answer, and what is left when that is an error or does not arrive.
 
+use crate::lock_worlds::can_mount;
 use crate::proc::{left, lives, start, state};
-use crate::sandbox::{Sandbox, has, skip};
+use crate::sandbox::Sandbox;
 
 #[test]
 fn the_pid_is_data_and_the_rest_is_words() {
@@ -88,12 +89,8 @@ fn what_was_started_is_taken_back_when_its_pid_does_not_arrive() {
     let sb = Sandbox::new();
     // A file system that is found full only when it is written to.
     let mount = "mkdir full && mount -t tmpfs -o size=4k none full";
-    if !has("unshare") {
+    if !can_mount(&sb, mount) {
         return;
-    }
-    let may = sb.program("unshare", ["-rm", "sh", "-c", mount]).run();
-    if !may.status.success() {
-        return skip("this user may not mount");
     }
     let script = "mount -t tmpfs -o size=4k none full && head -c 4096 /dev/zero > full/fill && \
         ipc --json proc start x -- sh -c 'trap \"\" TERM; sleep 600 & setsid sleep 600' > full/out";

@@ -2,9 +2,10 @@
 
 use std::io::Write;
 
+use crate::lock_worlds::can_mount;
 use crate::proc::{join, left, lives, record, start, state};
 use crate::proc_ties::kill;
-use crate::sandbox::{Invocation, Sandbox, has, skip, until};
+use crate::sandbox::{Invocation, Sandbox, until};
 
 /// What it starts may write files of so many bytes.
 fn limited(invocation: Invocation<'_>, bytes: u64) -> Invocation<'_> {
@@ -102,13 +103,8 @@ fn a_line_that_somebody_was_killed_over_spoils_no_other() {
 
 /// Runs a script where `run` is the runtime folder and a small disk of its own.
 fn on_a_small_disk(sb: &Sandbox, script: &str) -> bool {
-    if !has("unshare") {
-        return false;
-    }
     let mount = "mkdir -p small && mount -t tmpfs -o size=64k,mode=700 none small";
-    let may = sb.program("unshare", ["-rm", "sh", "-c", mount]).run();
-    if !may.status.success() {
-        skip("this user may not mount");
+    if !can_mount(sb, mount) {
         return false;
     }
     let folder = sb.folder().join("small");

@@ -60,14 +60,6 @@ fn set(command: &mut std::process::Command, blocked: &[i32], ignored: &[i32]) {
     unsafe { command.pre_exec(change) };
 }
 
-/// Copies the binary by another process: a descriptor of this one, open for
-/// writing, would be inherited by what other tests start, and nobody may
-/// execute a file that is being written.
-fn copy_of_ipc(sb: &Sandbox, to: &std::path::Path) {
-    let words = [std::ffi::OsStr::new(crate::sandbox::IPC), to.as_os_str()];
-    sb.program("cp", words).run().ok();
-}
-
 #[test]
 fn it_works_for_a_user_without_privileges() {
     let sb = Sandbox::new();
@@ -75,27 +67,21 @@ fn it_works_for_a_user_without_privileges() {
         // All other tests are the proof.
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
     use std::os::unix::fs::{PermissionsExt, chown};
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let run = folder.path().join("run");
+    let run = sb.folder().join("run-of-nobody");
     std::fs::create_dir(&run).unwrap();
     std::fs::set_permissions(&run, std::fs::Permissions::from_mode(0o700)).unwrap();
     chown(&run, Some(65_534), Some(65_534)).unwrap();
-    let binary = folder.path().join("ipc");
-    copy_of_ipc(&sb, &binary);
+    let binary = sb.ipc_for_all();
     let script = format!(
         "cd /; ipc() {{ {} \"$@\"; }}; ipc -q proc start u -- sh -c 'exit 5' >/dev/null && \
          ipc proc join u --timeout {}s; echo $?; ipc proc rm u; echo $?",
         binary.display(),
         patience().as_secs()
     );
-    use std::os::unix::process::CommandExt;
     sb.program("sh", ["-c", &script])
         .env("IPC_RUNTIME_DIR", &run)
-        .with(|command| {
-            command.uid(65_534).gid(65_534).current_dir("/");
-        })
+        .by_nobody()
         .run()
         .ok()
         .stdout("5\n0\n");
@@ -104,29 +90,20 @@ fn it_works_for_a_user_without_privileges() {
 #[test]
 fn a_set_user_id_binary_refuses_to_run() {
     use std::os::unix::fs::PermissionsExt;
-    use std::os::unix::process::CommandExt;
     let sb = Sandbox::new();
     if !is_root() {
         return skip("only root can give a file to root");
     }
-    let folder = sb.folder();
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let binary = folder.join("ipc-of-root");
-    copy_of_ipc(&sb, &binary);
-    std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o4755)).unwrap();
-    let as_nobody = |words: &[&str]| {
-        let invocation = sb.program(&binary, words);
-        let invocation = invocation.with(|command| {
-            command.uid(65_534).gid(65_534);
-        });
-        invocation.run()
-    };
-    let refused = as_nobody(&["proc", "start", "x", "--", "true"]);
-    if refused.status.code() != Some(5) && is_nosuid(folder) {
+    let of_root = std::fs::Permissions::from_mode(0o4755);
+    std::fs::set_permissions(sb.ipc_for_all(), of_root).unwrap();
+    let refused = sb.ipc_as_nobody(["proc", "start", "x", "--", "true"]).run();
+    if refused.status.code() != Some(5) && is_nosuid(sb.folder()) {
         return skip("the temporary folder is mounted nosuid");
     }
     refused.code(5).stderr_has("refuses to be set-user-ID");
-    as_nobody(&["lock", "run", "x", "--", "true"]).code(125);
+    sb.ipc_as_nobody(["lock", "run", "x", "--", "true"])
+        .run()
+        .code(125);
     assert_eq!(left(&sb), Vec::<String>::new());
 }
 

@@ -1,28 +1,7 @@
 //! `ipc sem`: what it refuses: bad words, bad names, no permission, no output.
 
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
-
-use crate::sandbox::{Outcome, Sandbox, is_root, skip};
+use crate::sandbox::{Sandbox, is_root, skip};
 use crate::sem::{create, word};
-
-/// Runs `ipc` as a user who owns nothing.
-fn as_nobody<'a>(sb: &'a Sandbox, words: &[&str]) -> Outcome<'a> {
-    // The build folder may be closed to others, and so is a new folder. Copied
-    // by a process of its own: a file that is open for writing here, or in
-    // what another test forks meanwhile, cannot be executed.
-    let copy = sb.folder().join("ipc-for-all");
-    if !copy.exists() {
-        std::fs::set_permissions(sb.folder(), PermissionsExt::from_mode(0o755)).unwrap();
-        let install = ["-m", "755", crate::sandbox::IPC, "ipc-for-all"];
-        sb.program("install", install).run().ok();
-    }
-    sb.program(copy, words)
-        .with(|command| {
-            command.uid(65534).gid(65534);
-        })
-        .run()
-}
 
 #[test]
 fn what_cannot_be_meant_exits_2() {
@@ -109,10 +88,10 @@ fn what_is_not_permitted_exits_5() {
         &["sem", "create", "s", "--if-exists", "open"],
         &["sem", "create", "s", "--if-exists", "replace"],
     ] {
-        let outcome = as_nobody(&sb, words);
+        let outcome = sb.ipc_as_nobody(words).run();
         outcome.code(5).stdout("").stderr_has("/s: ");
     }
-    let stat = as_nobody(&sb, &["sem", "stat", "s", "--json"]);
+    let stat = sb.ipc_as_nobody(["sem", "stat", "s", "--json"]).run();
     assert_eq!(stat.ok().json()["objects"][0]["status"], "unreadable");
     assert_eq!(word(&sb, "s"), (1, 0));
 }
@@ -126,8 +105,13 @@ fn reading_permission_is_enough_for_value_but_not_to_take() {
     sb.ipc(["-q", "sem", "create", "s", "4", "--mode", "0644"])
         .run()
         .ok();
-    as_nobody(&sb, &["sem", "value", "s"]).ok().stdout("4\n");
-    as_nobody(&sb, &["sem", "acquire", "s", "--try"]).code(5);
+    sb.ipc_as_nobody(["sem", "value", "s"])
+        .run()
+        .ok()
+        .stdout("4\n");
+    sb.ipc_as_nobody(["sem", "acquire", "s", "--try"])
+        .run()
+        .code(5);
     assert_eq!(word(&sb, "s"), (4, 0));
 }
 

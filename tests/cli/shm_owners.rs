@@ -1,8 +1,6 @@
 //! Shared memory of several users. Needs root, to be two of them.
 
-use std::os::unix::fs::PermissionsExt;
-
-use crate::sandbox::{IPC, Invocation, Sandbox, has, is_root, skip};
+use crate::sandbox::{Invocation, Sandbox, is_root, skip};
 use crate::shm::create;
 
 /// An invocation as a user who owns nothing here.
@@ -11,33 +9,7 @@ pub fn as_nobody<'a>(sb: &'a Sandbox, words: &[&str]) -> Option<Invocation<'a>> 
         skip("only root can run as another user");
         return None;
     }
-    if !has("setpriv") {
-        return None;
-    }
-    // The folders of a build may be closed to others.
-    let open = |path: &std::path::Path| {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    };
-    let binary = sb.folder().join("ipc-for-all");
-    if !binary.exists() {
-        // By another process: a file that this one has open for writing may
-        // stay so in a child of another test, and could not be executed then.
-        sb.program("cp", [IPC.as_ref(), binary.as_os_str()])
-            .run()
-            .ok();
-    }
-    open(&binary);
-    open(sb.folder());
-    let user = [
-        "--reuid",
-        "65534",
-        "--regid",
-        "65534",
-        "--clear-groups",
-        "--",
-    ];
-    let words = [&user[..], &[binary.to_str().unwrap()], words].concat();
-    Some(sb.program("setpriv", words))
+    Some(sb.ipc_as_nobody(words))
 }
 
 #[test]

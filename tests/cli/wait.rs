@@ -112,11 +112,7 @@ fn a_zombie_has_a_code_too() {
         .stdout(&format!("pid:{} ended with 7\n", foreign.pid));
     if is_root() {
         // Who may not look into it cannot know, nor is it ever reaped.
-        use std::os::unix::process::CommandExt;
-        sb.ipc(["wait", &foreign.target()])
-            .with(|command| {
-                command.uid(65_534).gid(65_534).current_dir("/");
-            })
+        sb.ipc_as_nobody(["wait", &foreign.target()])
             .run()
             .code(125)
             .stderr_has("the kernel does not tell how");

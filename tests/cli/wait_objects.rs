@@ -28,15 +28,21 @@ fn an_event_and_a_process_in_one_call() {
     sb.ipc(["event", "rm", "stop"]).run().ok();
 }
 
-#[test]
-fn all_kinds_in_one_call_each_when_it_comes_about() {
-    let sb = Sandbox::new();
+/// A queue `q`, a semaphore `s`, an event `e` and a value `v`, none of which
+/// has anything to tell yet.
+fn make_objects(sb: &Sandbox) {
     sb.queue("q");
     sb.ipc(["-q", "sem", "create", "s", "0"]).run().ok();
     sb.ipc(["-q", "event", "create", "e"]).run().ok();
     sb.ipc(["-q", "value", "create", "v", "int64", "0"])
         .run()
         .ok();
+}
+
+#[test]
+fn all_kinds_in_one_call_each_when_it_comes_about() {
+    let sb = Sandbox::new();
+    make_objects(&sb);
     let (holder, _stdin) = sb.ipc(["lock", "run", "l", "--", "cat"]).start_with_input();
     let (_, _) = start_named(&sb, "p", &[], &["sleep", "600"]);
     until("the lock to be held", || {
@@ -125,12 +131,7 @@ fn every_comparison_of_values_is_known() {
 #[test]
 fn an_object_that_is_removed_is_waited_for_no_longer() {
     let sb = Sandbox::new();
-    sb.queue("q");
-    sb.ipc(["-q", "sem", "create", "s", "0"]).run().ok();
-    sb.ipc(["-q", "event", "create", "e"]).run().ok();
-    sb.ipc(["-q", "value", "create", "v", "int64", "0"])
-        .run()
-        .ok();
+    make_objects(&sb);
     for (noun, target) in [
         ("mq", "mq:q"),
         ("sem", "sem:s"),

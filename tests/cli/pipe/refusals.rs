@@ -184,21 +184,14 @@ fn without_permission_it_is_5() {
 }
 
 fn as_nobody() {
-    use std::os::unix::process::CommandExt;
     let sb = Sandbox::new();
-    std::fs::set_permissions(sb.folder(), PermissionsExt::from_mode(0o755)).unwrap();
     sb.ipc(["-q", "pipe", "create", "./log"]).run().ok();
     for words in [
         &["pipe", "send", "./log", "x"][..],
         &["pipe", "recv", "./log"],
         &["pipe", "rm", "./log"],
     ] {
-        let refused = sb
-            .ipc(words)
-            .with(|command| {
-                command.uid(65534).gid(65534);
-            })
-            .run();
+        let refused = sb.ipc_as_nobody(words).run();
         refused.code(5).stderr_has("ermission denied");
     }
 }

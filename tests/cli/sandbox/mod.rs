@@ -16,6 +16,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 mod clock;
+mod nobody;
 mod outcome;
 mod process;
 

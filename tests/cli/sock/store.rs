@@ -257,15 +257,12 @@ fn another_user_does_not_get_at_it() {
     sb.sh("ipc sock store @keep 0=in").run().ok();
     // Not the process that started it, which is gone.
     let pid = holder(&sb, "@keep");
-    let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--"];
     for verb in [
         &["fetch", "@keep"][..],
         &["fetch", "@keep", "--list"],
         &["store", "@keep", "0=x"],
     ] {
-        let ipc = ["ipc", "sock"].into_iter().chain(verb.iter().copied());
-        let words = nobody.iter().copied().chain(ipc);
-        let refused = sb.program("setpriv", words).run();
+        let refused = sb.ipc_as_nobody(["sock"].iter().chain(verb)).run();
         refused
             .code(5)
             .stderr_has(&format!("process {pid} of user 0 is refused"))
