@@ -5,9 +5,11 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,5 +36,17 @@ static inline void write_all(int fd, const char *bytes, size_t length)
         bytes += taken;
         length -= (size_t)taken;
     }
+}
+
+// The first bytes of the file that is the only word of the command line.
+static inline char *map_file(int count, char **words, size_t size)
+{
+    int file = count == 2 ? open(words[1], O_RDWR | O_CLOEXEC | O_NOFOLLOW) : -1;
+    if (file < 0)
+        fail("open");
+    char *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (bytes == MAP_FAILED)
+        fail("mmap");
+    return bytes;
 }
 #endif

@@ -1,22 +1,15 @@
 // word_take FILE: the least work that takes a word of a page of ours for the
 // parent: its descriptor, one compare-and-swap, the token printed.
 #include "floor.h"
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 
 enum { WORD = 4080, SIZE = 4096 };
 
 int main(int count, char **words)
 {
-    int file = count == 2 ? open(words[1], O_RDWR | O_CLOEXEC | O_NOFOLLOW) : -1;
-    if (file < 0)
-        fail("open");
-    char *page = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-    if (page == MAP_FAILED)
-        fail("mmap");
+    char *page = map_file(count, words, SIZE);
     if (syscall(SYS_pidfd_open, getppid(), 0) < 0)
         fail("pidfd_open");
     _Atomic uint64_t *word = (_Atomic uint64_t *)(page + WORD);
