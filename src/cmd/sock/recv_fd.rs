@@ -54,7 +54,7 @@ See also: unix(7), sd_listen_fds(3), ipc-sock-send-fd(1), ipc-sock-fetch(1)";
 /// 255 printable ASCII characters without a colon. Then it shuts its side down for writing,
 /// and nothing is used before; and it reads up to the end. The last line is ok, or begins
 /// with "no: " and says why not; without either they were not taken. In Python:
-/// socket.send_fds(s, [b"log\n"], [fd]); s.shutdown(socket.SHUT_WR); s.makefile().read()
+/// socket.send_fds(s, [b"log\n"], (fd,)); s.shutdown(socket.SHUT_WR); s.makefile().read()
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct RecvFd {
