@@ -8,7 +8,6 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::escape::escaped;
 
@@ -56,15 +55,6 @@ pub fn text_and_bytes(bytes: &[u8]) -> (String, Option<&[u8]>) {
         Ok(text) => (text.to_owned(), None),
         Err(_) => (escaped(bytes), Some(bytes)),
     }
-}
-
-/// A JSON object with the entries of another one at its end.
-pub fn joined(mut document: Value, more: &impl Serialize) -> Value {
-    let more = serde_json::to_value(more);
-    if let (Some(entries), Ok(Value::Object(more))) = (document.as_object_mut(), more) {
-        entries.extend(more);
-    }
-    document
 }
 
 /// The name of an object in JSON: text, and the bytes too when it is not UTF-8.

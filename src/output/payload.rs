@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::ser::Formatter;
 
 use crate::escape::acts_on_a_terminal;
@@ -17,6 +18,15 @@ pub fn json_line(document: &impl Serialize) -> Vec<u8> {
     let _ = document.serialize(&mut serializer);
     line.push(b'\n');
     line
+}
+
+/// A JSON object with the entries of another one at its end.
+pub fn with_entries(mut document: Value, more: &impl Serialize) -> Value {
+    let more = serde_json::to_value(more);
+    if let (Some(entries), Ok(Value::Object(more))) = (document.as_object_mut(), more) {
+        entries.extend(more);
+    }
+    document
 }
 
 /// JSON asks for escapes of C0 controls alone; this also escapes DEL, C1 and

@@ -17,7 +17,7 @@ use crate::object::socket::handing::{
 };
 use crate::object::socket::{Address, Allowed, Connection, Listener, Type};
 use crate::size::Mode;
-use crate::sys::wait::{Which, reap_waiting};
+use crate::sys::wait::{Ending, Which, reap_waiting};
 use crate::sys::{ancillary, fork};
 use crate::wait::Wait;
 
@@ -157,7 +157,16 @@ impl<'a> Store<'a> {
             u8::from(holder.is_err())
         });
         let between = between.map_err(|errno| Error::os(errno).about("the holder"))?;
-        while reap_waiting(Which::Pid(between)) == Err(Errno::EINTR) {}
+        let ended = loop {
+            match reap_waiting(Which::Pid(between)) {
+                Err(Errno::EINTR) => {}
+                ended => break ended,
+            }
+        };
+        if !matches!(ended, Ok(Some((_, Ending::Code(0))))) {
+            // The listener removes its file.
+            return Err(Error::os(Errno::EAGAIN).about("the holder"));
+        }
         listener.hand_on();
         Ok(())
     }

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{pipes, scan, sockets};
+use super::sockets::{self, Bound};
+use super::{pipes, scan};
 use crate::backing;
 use crate::facts::Label;
 use crate::name::{Name, Scope};
@@ -29,13 +30,10 @@ pub struct Holding {
     pub how: &'static str,
     /// Whether its name is gone, or another object's by now.
     pub removed: bool,
-}
-
-impl Holding {
-    /// Whether it is the same object, in whatever way the process has it.
-    pub fn is_same(&self, other: &Holding) -> bool {
-        self.kind == other.kind && self.label == other.label && self.removed == other.removed
-    }
+    /// Device and inode, or the number of what has no file: with the kind they
+    /// say which object it is, whatever it is called.
+    #[serde(skip)]
+    pub identity: (u64, u64),
 }
 
 /// As it is written across kinds, `shm:jobs` or `sock:/run/server`; safe to show.
@@ -57,7 +55,7 @@ pub struct Holdings {
     /// FIFOs of the runtime folder, likewise.
     fifos: HashMap<(u64, u64), Vec<u8>>,
     /// Bound sockets within the scope, by their own inode.
-    sockets: HashMap<u64, Label>,
+    sockets: HashMap<u64, Bound>,
     /// Locks by the processes that hold them.
     locks: HashMap<i32, Vec<Holding>>,
 }
@@ -75,6 +73,7 @@ impl Holdings {
                     label: lock.label.clone(),
                     how: "held",
                     removed: false,
+                    identity: (lock.facts.device, lock.facts.inode),
                 };
                 let of_it = locks.entry(holder.pid.cast_signed()).or_default();
                 of_it.push(held);
@@ -99,12 +98,16 @@ impl Holdings {
         let shared = files.shared.iter().filter_map(|file| self.shared(file));
         let queues = files.queues.iter().filter_map(|queue| self.queue(queue));
         let fifos = files.fifos.iter().filter_map(|fifo| self.fifo(fifo));
-        let sockets = files.sockets.iter().filter_map(|inode| self.socket(*inode));
+        let sockets = files
+            .sockets
+            .iter()
+            .filter_map(|inode| self.socket(pid, *inode));
         let system_v = files.system_v.iter().map(|id| system_v(*id));
         let all = shared.chain(queues).chain(fifos).chain(sockets);
         for one in all.chain(system_v) {
             // Held says more than mapped.
-            let is_known = |known: &Holding| known.is_same(&one);
+            let is_known =
+                |known: &Holding| (known.kind, known.identity) == (one.kind, one.identity);
             if !found.iter().any(is_known) {
                 found.push(one);
             }
@@ -114,7 +117,11 @@ impl Holdings {
 
     fn shared(&self, file: &UsedFile) -> Option<Holding> {
         let present = self.files.get(&(file.device, file.inode));
-        let (kind, bare) = kind_of(present.unwrap_or(&file.name));
+        let (kind, bare) = match present {
+            Some(name) => kind_of(name),
+            // What has that name now is another one.
+            None => kind_by_name(&file.name).unwrap_or(("shm", &file.name)),
+        };
         Some(Holding {
             kind,
             label: Label::new(self.scope.strip(bare)?),
@@ -122,13 +129,14 @@ impl Holdings {
                 Use::Open => "open",
                 Use::Mapped => "mapped",
             },
-            removed: present.is_none(),
+            removed: present.is_none() && file.removed,
+            identity: (file.device, file.inode),
         })
     }
 
     fn queue(&self, queue: &UsedFile) -> Option<Holding> {
         let label = Label::new(self.scope.strip(&queue.name)?);
-        Some(open("mq", label, queue.removed))
+        Some(open("mq", label, queue))
     }
 
     fn fifo(&self, fifo: &UsedFile) -> Option<Holding> {
@@ -137,22 +145,37 @@ impl Holdings {
             // A path has no scope.
             None => Label::of_path(&fifo.name),
         };
-        Some(open("pipe", label, fifo.removed))
+        Some(open("pipe", label, fifo))
     }
 
-    fn socket(&self, inode: u64) -> Option<Holding> {
-        let label = self.sockets.get(&inode)?.clone();
-        Some(open("sock", label, false))
+    fn socket(&self, pid: i32, inode: u64) -> Option<Holding> {
+        let bound = self.sockets.get(&inode)?;
+        Some(Holding {
+            kind: "sock",
+            label: bound.label.clone(),
+            how: "open",
+            // Where it sees other files than we do, nothing can be said.
+            removed: !bound.is_found && shares_files(pid),
+            identity: (0, inode),
+        })
     }
 }
 
-fn open(kind: &'static str, label: Label, removed: bool) -> Holding {
+fn open(kind: &'static str, label: Label, file: &UsedFile) -> Holding {
     Holding {
         kind,
         label,
         how: "open",
-        removed,
+        removed: file.removed,
+        identity: (file.device, file.inode),
     }
+}
+
+/// Whether a path leads a process to the same file as this one: both are in
+/// one mount namespace.
+fn shares_files(pid: i32) -> bool {
+    let namespace = |whose: &str| std::fs::read_link(format!("/proc/{whose}/ns/mnt")).ok();
+    namespace(&pid.to_string()).is_some_and(|theirs| Some(theirs) == namespace("self"))
 }
 
 /// Those have numbers, and no scope.
@@ -165,21 +188,28 @@ fn system_v(id: u64) -> Holding {
         },
         how: "mapped",
         removed: false,
+        identity: (0, id),
     }
+}
+
+/// The kind of a file of `/dev/shm` that its name alone tells, and the name of
+/// the object.
+fn kind_by_name(file: &[u8]) -> Option<(&'static str, &[u8])> {
+    if let Some(name) = file.strip_prefix(b"sem.") {
+        return Some(("sem", name));
+    }
+    for kind in [PageKind::Lock, PageKind::Event, PageKind::Barrier] {
+        if let Some(name) = file.strip_prefix(kind.prefix().as_bytes()) {
+            return Some((kind.word(), name));
+        }
+    }
+    is_of_another_kind(file).then_some(("shm", file))
 }
 
 /// The kind of a file of `/dev/shm`, and the name of the object.
 fn kind_of(file: &[u8]) -> (&'static str, &[u8]) {
-    if let Some(name) = file.strip_prefix(b"sem.") {
-        return ("sem", name);
-    }
-    for kind in [PageKind::Lock, PageKind::Event, PageKind::Barrier] {
-        if let Some(name) = file.strip_prefix(kind.prefix().as_bytes()) {
-            return (kind.word(), name);
-        }
-    }
-    if is_of_another_kind(file) {
-        return ("shm", file);
+    if let Some(known) = kind_by_name(file) {
+        return known;
     }
     let name = Name::listed(file);
     let is = |family| {

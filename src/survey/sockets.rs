@@ -1,11 +1,11 @@
 //! Finding sockets, and the processes that have them.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::fs::Metadata;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use nix::sys::stat::fstat;
@@ -68,41 +68,46 @@ pub fn list(scope: &Scope) -> Result<Vec<SocketInfo>> {
     Ok(found)
 }
 
-/// The bound sockets of this network namespace by their own inode: those of
-/// the runtime folder by name, others as they were bound. With a scope, names
-/// within it, and paths, which have none.
-pub fn bound(scope: &Scope) -> HashMap<u64, Label> {
+/// A bound socket, to be found in processes.
+#[derive(Debug, Clone)]
+pub struct Bound {
+    /// Its name, the path of one outside of the runtime folder, or `@name`.
+    pub label: Label,
+    /// Whether it was found there. What bears an abstract name cannot be apart
+    /// from it.
+    pub is_found: bool,
+}
+
+/// The bound sockets of this network namespace by their own inode. With a
+/// scope, names within it, and paths, which have none.
+pub fn bound(scope: &Scope) -> HashMap<u64, Bound> {
     let named = runtime::named(PREFIX);
     // Where the kernel does not list them nobody is known to have any.
     let entries = diag::bound().unwrap_or_default().into_iter();
-    let label = |entry: &diag::Entry| {
+    let known = |entry: &diag::Entry| {
         let own = named.iter().find(|(identity, _)| entry.is_at(**identity));
-        match (own, &entry.name, &entry.path) {
-            (Some((_, name)), ..) => scope.strip(name).map(Label::new),
+        let (label, is_found) = match (own, &entry.name, &entry.path) {
+            (Some((_, name)), ..) => (Label::new(scope.strip(name)?), true),
             (None, Some(name), _) => {
                 let shown = scope.strip(name)?;
-                Some(Label::of_path(&[b"@", shown].concat()))
+                (Label::of_path(&[b"@", shown].concat()), true)
             }
-            (None, None, Some(path)) => Some(Label::of_path(&real_path(entry, path))),
-            (None, None, None) => None,
-        }
+            (None, None, Some(path)) => {
+                let bound = Path::new(OsStr::from_bytes(path));
+                // Ours are bound under another name first.
+                let path = path_of_draft(bound).unwrap_or_else(|| bound.to_owned());
+                let found = std::fs::symlink_metadata(&path);
+                let is_it = |found: Metadata| entry.is_at((found.dev(), found.ino()));
+                let label = Label::of_path(path.as_os_str().as_bytes());
+                (label, found.is_ok_and(is_it))
+            }
+            (None, None, None) => return None,
+        };
+        Some(Bound { label, is_found })
     };
     entries
-        .filter_map(|entry| Some((entry.inode, label(&entry)?)))
+        .filter_map(|entry| Some((entry.inode, known(&entry)?)))
         .collect()
-}
-
-/// Where the file of a socket lies, which may have been bound under another name.
-fn real_path<'a>(entry: &diag::Entry, bound: &'a [u8]) -> Cow<'a, [u8]> {
-    let path = path_of_draft(Path::new(OsStr::from_bytes(bound)));
-    let is_it = |path: &PathBuf| {
-        let found = std::fs::symlink_metadata(path);
-        found.is_ok_and(|found| entry.is_at((found.dev(), found.ino())))
-    };
-    match path.filter(is_it) {
-        Some(path) => Cow::Owned(path.into_os_string().into_vec()),
-        None => Cow::Borrowed(bound),
-    }
 }
 
 /// Fills in which processes have the sockets, in one pass.

@@ -8,9 +8,10 @@ use serde::Serialize;
 use super::holdings::{Holding, Holdings};
 use super::scan;
 use crate::error::Result;
-use crate::facts::Label;
+use crate::facts::{Described, Label};
 use crate::name::Scope;
 use crate::process::identity::{CommandLine, Table};
+use crate::shared::lock::LockInfo;
 
 /// A lock, or a slot of one, that would become free.
 #[derive(Debug, Clone, Serialize)]
@@ -92,8 +93,10 @@ impl Traces {
 fn freed(ending: &BTreeSet<i32>, used: &Used) -> Result<Vec<Freed>> {
     let mut freed = Vec::new();
     for lock in scan::locks(&Scope::default())? {
-        // Those of a lock that cannot be read are not known.
-        let held = lock.holders.as_deref().unwrap_or_default();
+        // Those of a lock that cannot be read are not known, and elsewhere a
+        // number is that of another process.
+        let held = lock.holders.iter().flatten();
+        let held: Vec<_> = held.filter(|holder| !holder.foreign).collect();
         let holders: Vec<i32> = held.iter().map(|one| one.pid.cast_signed()).collect();
         let waits = |pid: &i32| !holders.contains(pid) && !ending.contains(pid);
         for holder in held {
@@ -103,7 +106,7 @@ fn freed(ending: &BTreeSet<i32>, used: &Used) -> Result<Vec<Freed>> {
                     label: lock.label.clone(),
                     pid,
                     mode: holder.mode,
-                    waiters: used.of_lock(&lock.label).filter(waits).collect(),
+                    waiters: used.of_lock(&lock).filter(waits).collect(),
                 });
             }
         }
@@ -112,24 +115,41 @@ fn freed(ending: &BTreeSet<i32>, used: &Used) -> Result<Vec<Freed>> {
 }
 
 fn orphaned(ending: &BTreeSet<i32>, used: &Used) -> Vec<Orphan> {
-    /// These are as good without anybody who has them open.
-    const WAITED_FOR: [&str; 3] = ["lock", "event", "barrier"];
-    let left = used
-        .0
-        .iter()
-        .filter(|((kind, ..), (_, users))| !WAITED_FOR.contains(kind) && users.is_subset(ending));
-    left.map(|((kind, _, removed), (label, users))| Orphan {
-        kind,
-        label: label.clone(),
-        removed: *removed,
-        users: users.iter().copied().collect(),
-    })
-    .collect()
+    let left = used.0.values().filter(|object| {
+        object.users.is_subset(ending)
+            && (object.holding.removed || may_be_orphaned(&object.holding))
+    });
+    let orphan = |object: &Object| Orphan {
+        kind: object.holding.kind,
+        label: object.holding.label.clone(),
+        removed: object.holding.removed,
+        users: object.users.iter().copied().collect(),
+    };
+    let mut orphaned: Vec<Orphan> = left.map(orphan).collect();
+    let key = |one: &Orphan| (one.kind, one.label.name.clone());
+    orphaned.sort_by_key(key);
+    orphaned
 }
 
-/// Who has what, from one pass over all processes: by kind and name, those
-/// that have lost theirs apart.
-struct Used(BTreeMap<(&'static str, String, bool), (Label, BTreeSet<i32>)>);
+/// Whether something is left when the last process that has it ends, and
+/// misses that process.
+fn may_be_orphaned(object: &Holding) -> bool {
+    match object.kind {
+        // Waited for and taken by whoever comes: as good without anybody.
+        "lock" | "event" | "barrier" => false,
+        // An abstract name is gone with its socket.
+        "sock" => !object.label.name.starts_with('@'),
+        _ => true,
+    }
+}
+
+/// Who has what, from one pass over all processes: by kind and identity.
+struct Used(BTreeMap<(&'static str, (u64, u64)), Object>);
+
+struct Object {
+    holding: Holding,
+    users: BTreeSet<i32>,
+}
 
 impl Used {
     fn read(table: &Table) -> Used {
@@ -138,25 +158,23 @@ impl Used {
         let this = std::process::id().cast_signed();
         for row in table.rows().iter().filter(|row| row.pid != this) {
             let (found, _) = objects.of(row.pid);
-            for Holding {
-                kind,
-                label,
-                removed,
-                ..
-            } in found
-            {
-                let key = (kind, label.name.clone(), removed);
-                let (_, users) = used.entry(key).or_insert_with(|| (label, BTreeSet::new()));
-                users.insert(row.pid);
+            for holding in found {
+                let key = (holding.kind, holding.identity);
+                let object = used.entry(key).or_insert_with(|| Object {
+                    holding,
+                    users: BTreeSet::new(),
+                });
+                object.users.insert(row.pid);
             }
         }
         Used(used)
     }
 
-    fn of_lock(&self, label: &Label) -> impl Iterator<Item = i32> {
-        let of_it = self.0.get(&("lock", label.name.clone(), false));
+    fn of_lock(&self, lock: &LockInfo) -> impl Iterator<Item = i32> {
+        let facts = lock.facts();
+        let of_it = self.0.get(&("lock", (facts.device, facts.inode)));
         of_it
             .into_iter()
-            .flat_map(|(_, users)| users.iter().copied())
+            .flat_map(|object| object.users.iter().copied())
     }
 }

@@ -54,13 +54,17 @@ fn what_would_come_of_it_is_explained() {
         .run()
         .ok();
     let socket = sb.folder().join("s");
+    let unlinked = sb.folder().join("unlinked");
     let script = format!(
         "import socket, sys, time\nheld = open('{}', 'rb'), open('{}', 'rb')\n\
-        s = socket.socket(socket.AF_UNIX)\ns.bind('{}')\ns.listen()\n\
+        all = [socket.socket(socket.AF_UNIX) for _ in range(3)]\n\
+        for s, name in zip(all, ['{}', '{}', '\\0{}']):\n    s.bind(name)\n    s.listen()\n\
         print('ready', flush=True)\nsys.stdin.read()",
         sb.shm_file("lonely").display(),
         sb.shm_file("gone").display(),
         socket.display(),
+        unlinked.display(),
+        sb.full("abstract"),
     );
     let program = crate::sandbox::file(&sb, "holder.py", script.as_bytes());
     let mut parent = Shell::new(&sb);
@@ -73,6 +77,7 @@ fn what_would_come_of_it_is_explained() {
         .start_with_input();
     assert_eq!(holder.line(), "ready");
     sb.ipc(["-q", "shm", "rm", "gone"]).run().ok();
+    std::fs::remove_file(&unlinked).unwrap();
     let waiter = sb.ipc([
         "lock",
         "acquire",
@@ -117,9 +122,16 @@ fn what_would_come_of_it_is_explained() {
             sb.full("gone"),
             holder.pid()
         ),
+        format!(
+            "frees removed sock {} used by {}",
+            unlinked.display(),
+            holder.pid()
+        ),
     ] {
         assert!(text.contains(&part), "{part}\n{text}");
     }
+    // What bears an abstract name leaves nothing.
+    assert!(!text.contains('@'), "{text}");
     let document = sb.ipc(["--json", "kill", "--explain", &pid]).run().json();
     assert_eq!(document["effects"]["freed"][0]["waiters"][0], waiter.pid());
     assert_eq!(document["effects"]["children"][0]["pid"], child);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::outcome::Outcome;
 use crate::cmd::context::Context;
 use crate::error::Result;
-use crate::facts::joined;
+use crate::output::payload::with_entries;
 use crate::process::identity::{CommandLine, Dispositions};
 use crate::process::signal::Signal;
 use crate::survey::traces;
@@ -72,7 +72,7 @@ impl Traces {
         let fates = self
             .fates
             .iter()
-            .map(|(pid, command, fate)| joined(json!({ "pid": pid, "fate": fate }), command));
+            .map(|(pid, command, fate)| with_entries(json!({ "pid": pid, "fate": fate }), command));
         json!({
             "fates": fates.collect::<Vec<_>>(),
             "freed": self.left.freed,

@@ -10,7 +10,7 @@ use super::outcome::{INSIST, Outcome, named};
 use crate::cmd::context::Context;
 use crate::error::Result;
 use crate::escape::escaped;
-use crate::facts::joined;
+use crate::output::payload::with_entries;
 use crate::process::identity::{CommandLine, ticks_of};
 use crate::process::selection::{Member, Stray, Verdict};
 use crate::process::signal::Signal;
@@ -152,7 +152,7 @@ impl Outcome {
             "error": ended.or_else(|| member.refusal.as_ref().map(ToString::to_string)),
             "verdict": self.has_waited.then(|| Verdict::of(member).word()),
         });
-        joined(document, &CommandLine::of_row(&member.row))
+        with_entries(document, &CommandLine::of_row(&member.row))
     }
 }
 
@@ -162,5 +162,5 @@ fn stray(stray: &Stray) -> Value {
         "start": ticks_of(stray.row.start),
         "because": stray.because,
     });
-    joined(document, &CommandLine::of_row(&stray.row))
+    with_entries(document, &CommandLine::of_row(&stray.row))
 }

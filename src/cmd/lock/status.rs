@@ -11,8 +11,9 @@ use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::facts::{Described, Label, joined};
+use crate::facts::{Described, Label};
 use crate::name::Name;
+use crate::output::payload::with_entries;
 use crate::output::table::moment;
 use crate::process::identity::CommandLine;
 use crate::process::target::parse_number;
@@ -79,7 +80,7 @@ impl Status {
             let label = Label::new(context.inner(&name));
             let waiters: Vec<_> = waiters
                 .iter()
-                .map(|pid| joined(json!({ "pid": pid }), &CommandLine::of(*pid)))
+                .map(|pid| with_entries(json!({ "pid": pid }), &CommandLine::of(*pid)))
                 .collect();
             context.out.json(&json!({
                 "name": label.name, "state": info.state, "slots": info.slots,

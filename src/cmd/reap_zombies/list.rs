@@ -10,7 +10,8 @@ use crate::cmd::context::Context;
 use crate::deadline::monotonic_now;
 use crate::error::Result;
 use crate::escape::escaped;
-use crate::facts::{joined, text_and_bytes};
+use crate::facts::text_and_bytes;
+use crate::output::payload::with_entries;
 use crate::process::ending::in_words;
 use crate::process::identity::Process;
 use crate::process::zombies::{Parent, Zombie, find};
@@ -97,7 +98,7 @@ fn document(parent: &Parent) -> Value {
         "wait_function": situation.wait_function, "tracer": situation.tracer,
         "reasons": reasons, "zombies": zombies,
     });
-    joined(document, &parent.command)
+    with_entries(document, &parent.command)
 }
 
 fn print(context: &mut Context, parent: &Parent) -> Result<()> {

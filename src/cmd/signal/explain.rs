@@ -7,7 +7,7 @@ use crate::cmd::complete;
 use crate::cmd::context::Context;
 use crate::error::{Error, ErrorKind};
 use crate::exit::Exit;
-use crate::facts::joined;
+use crate::output::payload::with_entries;
 use crate::process::identity::{CommandLine, Dispositions, Process, Row};
 use crate::process::signal::Signals;
 use crate::process::target::parse_number;
@@ -64,7 +64,7 @@ impl Explain {
             });
             context
                 .out
-                .json(&joined(document, &CommandLine::of(self.pid)))?;
+                .json(&with_entries(document, &CommandLine::of(self.pid)))?;
             return Ok(Exit::Done);
         }
         for (word, set) in sets {

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exit::Exit;
-use crate::facts::joined;
 use crate::output::branches::{Dot, branches};
+use crate::output::payload::with_entries;
 use crate::process::ending::in_words;
 use crate::process::identity::{CommandLine, Process, Row, Table, user_of};
 use crate::process::target::parse_number;
@@ -211,7 +211,7 @@ fn print_json(context: &mut Context, top: i32, shown: &[Shown]) -> Result<()> {
                 "signal": one.ending.and_then(Ending::signal),
                 "objects": one.is_visible.then_some(&one.holdings),
             });
-            joined(process, &one.command)
+            with_entries(process, &one.command)
         })
         .collect();
     context

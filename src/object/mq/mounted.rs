@@ -17,10 +17,13 @@ pub fn look(name: &Name) -> Option<Metadata> {
     std::fs::symlink_metadata(name.file_in(&folder()?, "")).ok()
 }
 
+/// Whether this lies in such a file system, mounted or not.
+pub fn is_mqueue(path: &Path) -> bool {
+    statfs(path).is_ok_and(|fs| fs.filesystem_type() == MQUEUE_MAGIC)
+}
+
 /// Where the queues of this namespace are mounted, if they are.
 pub fn folder() -> Option<PathBuf> {
-    let is_mqueue =
-        |folder: &Path| statfs(folder).is_ok_and(|fs| fs.filesystem_type() == MQUEUE_MAGIC);
     let usual = Path::new("/dev/mqueue");
     if is_mqueue(usual) {
         return Some(usual.to_owned());

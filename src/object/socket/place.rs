@@ -102,7 +102,8 @@ impl Place {
     /// # Errors
     /// When the folder refuses.
     pub fn bind(&self, socket: BorrowedFd<'_>, mode: Mode) -> Result<()> {
-        // One name for each user: what a killed starter left is cleared here.
+        // What a starter left that was killed before it gave the real name is
+        // cleared by the next one for the same name.
         let _ = std::fs::remove_file(self.draft());
         let short = UnixAddr::new(&self.draft()).map_err(Error::os)?;
         let cut = Bits::from_bits_truncate(!mode.0 & 0o777);

@@ -6,12 +6,9 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use nix::libc;
-use nix::sys::statfs::{FsType, statfs};
 
 use super::descriptors::{file_behind, paths};
-
-/// The type of an mqueue file system in statfs(2); nix does not name it.
-const MQUEUE_MAGIC: FsType = FsType(0x1980_0202);
+use crate::object::mq::mounted::is_mqueue;
 
 /// The folder of named shared memory.
 const SHARED: &[u8] = b"/dev/shm/";
@@ -86,7 +83,7 @@ impl Files {
             self.sockets.push(number);
         } else if let Some(name) = target.strip_prefix(b"/")
             && !name.contains(&b'/')
-            && statfs(path).is_ok_and(|fs| fs.filesystem_type() == MQUEUE_MAGIC)
+            && is_mqueue(path)
         {
             if let Some((device, inode)) = file_behind(path) {
                 add(&mut self.queues, device, inode, name, Use::Open);

@@ -118,8 +118,12 @@ fn a_leftover_of_a_starter_that_was_killed_is_cleared() {
     let mut server = sb.ipc(["sock", "serve", "s", "--", "cat"]).start();
     until("the socket", || file_of(&sb, "s").exists());
     // Whoever asks the kernel finds the name.
-    let listed = std::fs::read_to_string("/proc/net/unix").unwrap();
-    assert!(listed.contains(&*sb.folder().join(draft).to_string_lossy()));
+    let bound = sb.folder().join(draft).to_string_lossy().into_owned();
+    // The kernel keeps no more than that.
+    if bound.len() < 108 {
+        let listed = std::fs::read_to_string("/proc/net/unix").unwrap();
+        assert!(listed.contains(&bound), "{listed}");
+    }
     assert!(
         file_of(&sb, "s")
             .metadata()
