@@ -74,8 +74,16 @@ fn pid_in(sb: &Sandbox, file: &str) -> i32 {
     text.trim().parse().unwrap()
 }
 
+/// Waits until a process has become what it is to be: while a program is being
+/// loaded its environment is empty.
+pub fn until_it_sleeps(pid: i32) {
+    until("it to be sleep(1)", || {
+        std::fs::read(format!("/proc/{pid}/cmdline")).unwrap() == b"sleep\x00600\x00"
+    });
+}
+
 /// Starts it, kills its supervisor, and waits until the command is gone too.
-fn lost(sb: &Sandbox, name: &str, script: &str) {
+pub fn lost(sb: &Sandbox, name: &str, script: &str) {
     let (pid, supervisor) = start(sb, name, &[], &["sh", "-c", script]);
     line_of(sb, name, "up");
     kill(supervisor, libc::SIGKILL);
@@ -96,7 +104,8 @@ fn what_a_killed_supervisor_has_left_is_known_and_ended() {
     for way in ways {
         lost(&sb, "x", SPREADS);
         let (one, two) = (pid_in(&sb, "one"), pid_in(&sb, "two"));
-        assert!(lives(one) && lives(two));
+        until_it_sleeps(one);
+        until_it_sleeps(two);
         assert_eq!(state(&sb, "x")["leftovers"], true);
         sb.ipc(["proc", "rm", "x"])
             .run()
@@ -114,10 +123,7 @@ fn what_may_be_of_a_killed_supervisor_is_told_and_left_alone() {
     let script = "env -i sleep 600 & echo $! > one; echo up; exec sleep 600";
     lost(&sb, "x", script);
     let one = pid_in(&sb, "one");
-    // By the time that it is looked at, it has become what it is to be.
-    until("it to have no environment", || {
-        std::fs::read(format!("/proc/{one}/cmdline")).unwrap() == b"sleep\x00600\x00"
-    });
+    until_it_sleeps(one);
     let told = format!(
         "/x: its supervisor was killed, and what may be of it is left alone: process {one}\n\
          hint: ipc kill {one}\n"
@@ -148,6 +154,9 @@ fn a_command_without_a_supervisor_is_stopped_with_all_below_it() {
         until("the supervisor to be gone", || {
             state(&sb, "u")["state"] == "unsupervised"
         });
+        for one in [pid, pid_in(&sb, "one"), pid_in(&sb, "two")] {
+            until_it_sleeps(one);
+        }
         sb.ipc([
             "proc", "stop", "u", "-s", signal, "--after", "50ms", "--json",
         ])
