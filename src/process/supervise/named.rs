@@ -88,16 +88,17 @@ impl Named {
             sleep_until_dead(supervisor);
         }
         let account = Account::read(&self.record).map_err(about)?;
-        let mut spared = BTreeSet::new();
-        if !account.is_gone {
+        let left = match account.is_gone {
+            true => Ok(BTreeSet::new()),
             // Its supervisor was killed, in spite of being asked, or before.
-            spared = Leftovers::end(&account, signal, after).map_err(about)?;
-        }
-        // Who looks is who writes it down.
+            false => Leftovers::end(&account, signal, after).map_err(about),
+        };
+        // Who looks is who writes it down, whatever could not be ended.
         let ending = match observer.look() {
             Ok(Seen::Ended(ending)) => Some(ending),
             _ => None,
         };
+        let spared = left?;
         if !account.is_gone && spared.is_empty() {
             // Written so that nobody has to look for it again.
             let _ = self.record.append(&[Line::Gone { at: wall_clock() }]);
@@ -143,8 +144,11 @@ impl Named {
                 Err(Error::new(ErrorKind::WouldBlock, message)
                     .hint("ipc proc stop NAME, or --force"))
             }
+            Ok(_) => Ok(()),
             // What is no record of a process is of no use to anybody.
-            _ => Ok(()),
+            Err(error) if error.kind() == ErrorKind::Broken => Ok(()),
+            // It could not be looked at, and may run.
+            Err(error) => Err(error),
         };
         let removed = self.record.unlink(may);
         match removed.map_err(|error| error.or_about(&self.name))? {
@@ -158,7 +162,12 @@ impl Named {
     /// # Errors
     /// As [`Named::stop`] and [`Named::unlink`].
     pub fn remove(&self) -> Result<()> {
-        if self.state().is_ok_and(State::is_live) || self.has_left().unwrap_or(false) {
+        let is_there = match self.look() {
+            Ok((account, state)) => state.is_live() || account.has_left(state)?,
+            Err(error) if error.kind() == ErrorKind::Broken => false,
+            Err(error) => return Err(error),
+        };
+        if is_there {
             let stopped = self.stop(Signal::TERM, None)?;
             if let Some(error) = stopped.refusal() {
                 return Err(error.about(&self.name));
