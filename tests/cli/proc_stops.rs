@@ -182,6 +182,12 @@ fn a_command_without_a_supervisor_is_stopped_with_all_below_it() {
 fn nobody_takes_the_name_of_what_may_run_behind_a_corrupt_record() {
     let sb = Sandbox::new();
     let (pid, supervisor) = start(&sb, "x", &[], &["sleep", "600"]);
+    // Another one of this name, in another scope: nobody means it.
+    let scoped = |words: &[&str]| {
+        let words = [&["--scope", "elsewhere"][..], words].concat();
+        sb.ipc(words).run()
+    };
+    scoped(&["-q", "proc", "start", "x", "--", "sleep", "600"]).ok();
     std::fs::write(record(&sb, "x"), "{}\n").unwrap();
     let again = ["proc", "start", "x", "--if-exists", "replace", "--", "true"];
     let refused = sb.ipc(again).run();
@@ -189,6 +195,8 @@ fn nobody_takes_the_name_of_what_may_run_behind_a_corrupt_record() {
     let target = told.split("hint: ipc kill ").nth(1).unwrap();
     let target = target.split(' ').next().unwrap();
     assert!(target.starts_with(&format!("pid:{supervisor}:")), "{told}");
+    let only = format!("hint: ipc kill {target} stops what may be meant");
+    assert!(told.contains(&only), "{told}");
     assert!(lives(pid));
     sb.ipc(["kill", target]).run().code(0);
     until("both to end", || !lives(pid) && !lives(supervisor));
@@ -197,4 +205,5 @@ fn nobody_takes_the_name_of_what_may_run_behind_a_corrupt_record() {
          hint: ipc proc rm NAME removes the record\n",
     );
     sb.ipc(["proc", "rm", "x"]).run().ok();
+    scoped(&["-q", "proc", "rm", "--force", "x"]).ok();
 }

@@ -8,18 +8,21 @@
 //! number of a session that has ended may be that of another one by now.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::account::Account;
-use super::record::RecordedProcess;
+use super::record::{Record, RecordedProcess};
 use crate::deadline::monotonic_now;
 use crate::error::{Error, ErrorKind, Result};
-use crate::process::identity::{Process, Row, Table, environment, start_from_ticks};
+use crate::name::{Name, Scope};
+use crate::process::identity::{Process, Row, Table, environment, has_open, start_from_ticks};
 use crate::process::selection::enough_descriptors;
 use crate::process::signal::Signal;
 use crate::process::target::Target;
@@ -162,41 +165,57 @@ impl Leftovers {
     }
 }
 
-/// The supervisors and processes whose environment has this name, as targets
-/// of `ipc kill`: a supervisor where it lives, else the process itself.
+/// What may run behind a record that tells nothing, as targets of `ipc kill`:
+/// a supervisor that has its file open; where it is dead, the processes whose
+/// environment has this name, scope and runtime folder.
 ///
 /// # Errors
 /// When `/proc` cannot be read.
-pub(super) fn bearing(name: &[u8]) -> Result<BTreeSet<String>> {
-    let name = variable(NAME, name);
-    let prefix = variable(SUPERVISOR, b"");
+pub(super) fn bearing(name: &Name, shown: &[u8], record: &Record) -> Result<BTreeSet<String>> {
+    let file = record.file.metadata().map_err(Error::os)?;
+    let folder = std::env::var_os("IPC_RUNTIME_DIR").unwrap_or_default();
     let mut found = BTreeSet::new();
     for row in Table::read()?.rows() {
         let Some(environment) = environment(row.pid) else {
             continue;
         };
-        let mut words = environment.split(|byte| *byte == 0);
-        if !words.clone().any(|word| word == name) {
+        if !has(&environment, &variable(NAME, shown)) {
             continue;
         }
-        let supervisor = words.find_map(|word| word.strip_prefix(&prefix[..]));
-        let supervisor = supervisor.and_then(|word| std::str::from_utf8(word).ok());
-        let alive = supervisor.filter(|word| is_alive(word));
-        found.insert(alive.map_or_else(|| row.pid.to_string(), str::to_owned));
+        let value = |key| value_of(&environment, key);
+        let supervisor = std::str::from_utf8(value(SUPERVISOR)).unwrap_or_default();
+        if let Some(pid) = alive(supervisor) {
+            if has_open(pid, file.dev(), file.ino()) {
+                found.insert(supervisor.to_owned());
+            }
+            continue;
+        }
+        let scope = Scope::try_from(OsStr::from_bytes(value("IPC_SCOPE"))).unwrap_or_default();
+        let full = scope.qualify(OsStr::from_bytes(shown));
+        if full == name.as_bytes() && value("IPC_RUNTIME_DIR") == folder.as_bytes() {
+            found.insert(row.pid.to_string());
+        }
     }
     Ok(found)
 }
 
-/// Whether the process of such a word lives.
-fn is_alive(word: &str) -> bool {
+/// The value of a variable; empty where it is not set.
+fn value_of<'a>(environment: &'a [u8], key: &str) -> &'a [u8] {
+    let prefix = variable(key, b"");
+    let mut words = environment.split(|byte| *byte == 0);
+    words
+        .find_map(|word| word.strip_prefix(&prefix[..]))
+        .unwrap_or_default()
+}
+
+/// The process of such a word, if it lives.
+fn alive(word: &str) -> Option<i32> {
     let Ok(Target::Process { pid, start }) = word.parse() else {
-        return false;
+        return None;
     };
-    let held = Process::open(pid).and_then(|process| {
-        start.map_or(Ok(()), |start| process.verify_start(start))?;
-        Ok(process)
-    });
-    held.is_ok_and(|process| !process.is_dead())
+    let process = Process::open(pid).ok()?;
+    process.verify_start(start?).ok()?;
+    (!process.is_dead()).then_some(pid)
 }
 
 fn variable(key: &str, value: &[u8]) -> Vec<u8> {

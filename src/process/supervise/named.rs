@@ -187,7 +187,7 @@ impl Named {
             Err(error) if error.kind() == ErrorKind::Broken => error,
             _ => return self.remove(),
         };
-        let running = bearing(shown).unwrap_or_default();
+        let running = bearing(&self.name, shown, &self.record).unwrap_or_default();
         let running: Vec<&str> = running.iter().map(String::as_str).collect();
         let (named, way) = match running.is_empty() {
             true => (String::new(), String::new()),
