@@ -132,6 +132,9 @@ fn what_may_be_of_a_killed_supervisor_is_told_and_left_alone() {
         .run()
         .code(8)
         .stderr_has(&told);
+    for way in [&["proc", "rm", "x"][..], &["proc", "rm", "--force", "x"]] {
+        sb.ipc(way).run().code(1).stderr_has(&told);
+    }
     assert!(lives(one));
     kill(one, libc::SIGKILL);
     until("it to end", || !lives(one));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::account::{Account, State};
+use super::account::{Account, Left, State};
 use super::leftovers::{Leftovers, bearing};
 use super::observer::{Observer, Seen};
 use super::record::{Line, Record, Stop, log_path};
@@ -131,36 +131,54 @@ impl Named {
     /// Takes the name away, with the log that is its own.
     ///
     /// # Errors
-    /// [`ErrorKind::WouldBlock`] while it runs; [`ErrorKind::Missing`] when it
+    /// [`ErrorKind::WouldBlock`] while it runs, or something that it left, or
+    /// that may be of it where its supervisor was killed; [`ErrorKind::Missing`] when it
     /// has gone meanwhile.
     pub fn unlink(&self) -> Result<()> {
-        let may = || match self.state() {
-            Ok(State::Elsewhere) => Err(Error::new(
-                ErrorKind::WouldBlock,
-                "was started in another pid namespace, and may still run",
-            )),
-            Ok(state) if state.is_live() || self.has_left()? => {
-                let message = format!("is {}", self.described(state));
-                Err(Error::new(ErrorKind::WouldBlock, message)
-                    .hint("ipc proc stop NAME, or --force"))
-            }
-            Ok(_) => Ok(()),
-            // What is no record of a process is of no use to anybody.
-            Err(error) if error.kind() == ErrorKind::Broken => Ok(()),
-            // It could not be looked at, and may run.
-            Err(error) => Err(error),
-        };
-        let removed = self.record.unlink(may);
+        let removed = self.record.unlink(|| self.require_over());
         match removed.map_err(|error| error.or_about(&self.name))? {
             true => Ok(()),
             false => Err(Error::new(ErrorKind::Missing, "no such process").about(&self.name)),
         }
     }
 
+    /// Refuses while anything of it runs, or may run.
+    fn require_over(&self) -> Result<()> {
+        let (account, state) = match self.look() {
+            // What is no record of a process is of no use to anybody.
+            Err(error) if error.kind() == ErrorKind::Broken => return Ok(()),
+            // It could not be looked at, and may run.
+            looked => looked?,
+        };
+        if state == State::Elsewhere {
+            return Err(Error::new(
+                ErrorKind::WouldBlock,
+                "was started in another pid namespace, and may still run",
+            ));
+        }
+        let has_left = match account.left(state)? {
+            Left::Nothing => false,
+            Left::LookedAfter => true,
+            Left::Alone(found) if found.own.is_empty() => {
+                return refusal(&found.spared).map_or(Ok(()), Err);
+            }
+            Left::Alone(_) => true,
+        };
+        if !state.is_live() && !has_left {
+            return Ok(());
+        }
+        let message = match has_left {
+            true => format!("is {}, and what it left still runs", state.word()),
+            false => format!("is {}", state.word()),
+        };
+        Err(Error::new(ErrorKind::WouldBlock, message).hint("ipc proc stop NAME, or --force"))
+    }
+
     /// Stops it if it runs, and takes the name away.
     ///
     /// # Errors
-    /// As [`Named::stop`] and [`Named::unlink`].
+    /// As [`Named::stop`] and [`Named::unlink`]; [`ErrorKind::WouldBlock`] when
+    /// something was left alone that may be of it.
     pub fn remove(&self) -> Result<()> {
         let is_there = match self.look() {
             Ok((account, state)) => state.is_live() || account.has_left(state)?,
@@ -201,20 +219,6 @@ impl Named {
         let hint = format!("{way}ipc proc rm NAME removes the record");
         Err(broken.saying(message).hint(hint))
     }
-
-    /// Whether something that the command left still runs.
-    fn has_left(&self) -> Result<bool> {
-        let (account, state) = self.look()?;
-        account.has_left(state)
-    }
-
-    fn described(&self, state: State) -> String {
-        let word = state.word();
-        match state.is_live() {
-            true => word.to_owned(),
-            false => format!("{word}, and what it left still runs"),
-        }
-    }
 }
 
 /// What came of a stop.
@@ -230,15 +234,19 @@ pub struct Stopped {
 impl Stopped {
     /// What there is to say of those that were left alone.
     pub fn refusal(&self) -> Option<Error> {
-        let pids: Vec<String> = self.spared.iter().map(i32::to_string).collect();
-        let message = format!(
-            "its supervisor was killed, and what may be of it is left alone: process {}",
-            pids.join(", ")
-        );
-        let hint = format!("ipc kill {}", pids.join(" "));
-        let error = Error::new(ErrorKind::WouldBlock, message).hint(hint);
-        Some(error).filter(|_| !pids.is_empty())
+        refusal(&self.spared)
     }
+}
+
+fn refusal(spared: &BTreeSet<i32>) -> Option<Error> {
+    let pids: Vec<String> = spared.iter().map(i32::to_string).collect();
+    let message = format!(
+        "its supervisor was killed, and what may be of it is left alone: process {}",
+        pids.join(", ")
+    );
+    let hint = format!("ipc kill {}", pids.join(" "));
+    let error = Error::new(ErrorKind::WouldBlock, message).hint(hint);
+    Some(error).filter(|_| !pids.is_empty())
 }
 
 /// The command of a named process, for those who signal or watch it.
