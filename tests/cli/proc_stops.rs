@@ -210,3 +210,20 @@ fn nobody_takes_the_name_of_what_may_run_behind_a_corrupt_record() {
     sb.ipc(["proc", "rm", "x"]).run().ok();
     scoped(&["-q", "proc", "rm", "--force", "x"]).ok();
 }
+
+#[test]
+fn a_supervisor_that_reads_another_file_is_not_waited_for() {
+    let sb = Sandbox::new();
+    let (pid, supervisor) = start(&sb, "x", &[], &["sleep", "600"]);
+    let (here, there) = (record(&sb, "x"), sb.folder().join("copy"));
+    std::fs::copy(&here, &there).unwrap();
+    std::fs::rename(&there, &here).unwrap();
+    for way in [&["proc", "stop", "x"][..], &["proc", "rm", "-f", "x"]] {
+        let way_out = format!("hint: ipc kill {supervisor} has its supervisor stop it\n");
+        sb.ipc(way).run().code(7).stderr_has(&way_out);
+        assert!(lives(pid) && here.exists());
+    }
+    kill(supervisor, libc::SIGTERM);
+    until("both to end", || !lives(pid) && !lives(supervisor));
+    sb.ipc(["proc", "rm", "x"]).run().ok();
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use super::supervisor::LOOK;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::wall_clock;
 use crate::name::Name;
-use crate::process::identity::Process;
+use crate::process::identity::{Descriptor, Process, open_files};
 use crate::process::signal::Signal;
 use crate::sys::wait::Ending;
 
@@ -74,7 +75,8 @@ impl Named {
     /// supervisor was killed this process does it, with what is known to be of it.
     ///
     /// # Errors
-    /// [`ErrorKind::Denied`]; [`ErrorKind::Limit`] in another pid namespace.
+    /// [`ErrorKind::Denied`]; [`ErrorKind::Limit`] in another pid namespace;
+    /// [`ErrorKind::Broken`] when the record is not that of its supervisor.
     pub fn stop(&self, signal: Signal, after: Option<Duration>) -> Result<Stopped> {
         let about = |error: Error| error.or_about(&self.name);
         let after = after.map_or_else(|| self.stop_after(), Ok)?;
@@ -83,6 +85,7 @@ impl Named {
         let mut observer = Observer::of(&self.name)?;
         let supervisor = account.supervisor()?;
         if let Some(supervisor) = &supervisor {
+            self.require_reader(supervisor).map_err(about)?;
             self.request(supervisor, signal, after).map_err(about)?;
             // What the command has left lives as long as this.
             sleep_until_dead(supervisor);
@@ -104,6 +107,23 @@ impl Named {
             let _ = self.record.append(&[Line::Gone { at: wall_clock() }]);
         }
         Ok(Stopped { ending, spared })
+    }
+
+    /// Refuses to ask a supervisor through a file that it does not read: it would
+    /// never hear of it.
+    fn require_reader(&self, supervisor: &Process) -> Result<()> {
+        let own = self.record.file.metadata().map_err(Error::os)?;
+        let files = || open_files(supervisor.pid(), |_, _| true);
+        let found = files();
+        let is_own = |file: &Descriptor| (file.device, file.inode) == (own.dev(), own.ino());
+        // None are seen where they are hidden, and some of them while it ends:
+        // whoever has some afterwards had all of them before.
+        if found.is_empty() || found.iter().any(is_own) || files().is_empty() {
+            return Ok(());
+        }
+        let message = "its record is not the file that its supervisor has: it was replaced";
+        let way = format!("ipc kill {} has its supervisor stop it", supervisor.pid());
+        Err(Error::new(ErrorKind::Broken, message).hint(way))
     }
 
     fn request(&self, supervisor: &Process, signal: Signal, after: Duration) -> Result<()> {
