@@ -4,7 +4,6 @@ use std::io::Write;
 
 use crate::lock_worlds::can_mount;
 use crate::proc::{join, left, lives, record, start, state};
-use crate::proc_stops::{lost, until_it_sleeps};
 use crate::proc_ties::kill;
 use crate::sandbox::{Invocation, Sandbox, until};
 
@@ -179,27 +178,4 @@ fn nothing_that_runs_loses_its_name_for_want_of_descriptors() {
     }
     let _ = sb.ipc(["-q", "proc", "rm", "--force", "x"]).run();
     assert_eq!(left(&sb), Vec::<String>::new());
-}
-
-#[test]
-fn more_leftovers_than_descriptors_are_known_and_ended() {
-    let sb = Sandbox::new();
-    let script = "trap '' TERM; for i in $(seq 40); do sleep 600 & echo $! >> all; done; \
-        echo up; exec sleep 600";
-    lost(&sb, "x", script);
-    let all = std::fs::read_to_string(sb.folder().join("all")).unwrap();
-    let all: Vec<i32> = all.lines().map(|pid| pid.parse().unwrap()).collect();
-    for pid in &all {
-        until_it_sleeps(*pid);
-    }
-    let status = sb.ipc(["proc", "status", "x", "--json"]);
-    let status = restricted(status, libc::RLIMIT_NOFILE, 16, 16).run();
-    assert_eq!(status.json()["leftovers"], true);
-    // One for each, and a few for the work: not two for each.
-    let stop = sb.ipc(["-q", "proc", "stop", "x", "--after", "100ms"]);
-    restricted(stop, libc::RLIMIT_NOFILE, 16, 64).run().code(0);
-    for pid in all {
-        assert!(!lives(pid));
-    }
-    sb.ipc(["proc", "rm", "x"]).run().ok();
 }

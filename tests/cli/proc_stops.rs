@@ -76,14 +76,14 @@ fn pid_in(sb: &Sandbox, file: &str) -> i32 {
 
 /// Waits until a process has become what it is to be: while a program is being
 /// loaded its environment is empty.
-pub fn until_it_sleeps(pid: i32) {
+fn until_it_sleeps(pid: i32) {
     until("it to be sleep(1)", || {
         std::fs::read(format!("/proc/{pid}/cmdline")).unwrap() == b"sleep\x00600\x00"
     });
 }
 
 /// Starts it, kills its supervisor, and waits until the command is gone too.
-pub fn lost(sb: &Sandbox, name: &str, script: &str) {
+fn lost(sb: &Sandbox, name: &str, script: &str) {
     let (pid, supervisor) = start(sb, name, &[], &["sh", "-c", script]);
     line_of(sb, name, "up");
     kill(supervisor, libc::SIGKILL);
