@@ -9,14 +9,24 @@ use crate::sandbox::{Invocation, Sandbox, until};
 
 /// What it starts may write files of so many bytes.
 fn limited(invocation: Invocation<'_>, bytes: u64) -> Invocation<'_> {
+    restricted(invocation, libc::RLIMIT_FSIZE, bytes, bytes)
+}
+
+/// What it starts has such a limit, soft and hard.
+fn restricted(
+    invocation: Invocation<'_>,
+    resource: libc::__rlimit_resource_t,
+    soft: u64,
+    hard: u64,
+) -> Invocation<'_> {
     use std::os::unix::process::CommandExt;
     let limit = libc::rlimit {
-        rlim_cur: bytes,
-        rlim_max: bytes,
+        rlim_cur: soft,
+        rlim_max: hard,
     };
     let set = move || {
         // SAFETY: the limit outlives the call.
-        unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) };
+        unsafe { libc::setrlimit(resource, &raw const limit) };
         Ok(())
     };
     // SAFETY: the closure makes one async-signal-safe call.
@@ -149,4 +159,23 @@ fn a_disk_that_fills_later_keeps_room_for_the_stop_and_the_end() {
         ipc proc join b --try && exit 21 || [ $? -eq 143 ]
         ipc proc rm a b",
     );
+}
+
+#[test]
+fn nothing_that_runs_loses_its_name_for_want_of_descriptors() {
+    let sb = Sandbox::new();
+    let (pid, _) = start(&sb, "x", &[], &["sleep", "600"]);
+    for files in 3..12 {
+        let rm = sb.ipc(["proc", "rm", "x"]);
+        let refused = restricted(rm, libc::RLIMIT_NOFILE, files, files).run();
+        assert_ne!(refused.status.code(), Some(0), "{files}");
+        assert!(record(&sb, "x").exists() && lives(pid), "{files}");
+    }
+    for files in 3..12 {
+        let rm = sb.ipc(["-q", "proc", "rm", "--force", "x"]);
+        let _ = restricted(rm, libc::RLIMIT_NOFILE, files, files).run();
+        assert!(record(&sb, "x").exists() || !lives(pid), "{files}");
+    }
+    let _ = sb.ipc(["-q", "proc", "rm", "--force", "x"]).run();
+    assert_eq!(left(&sb), Vec::<String>::new());
 }

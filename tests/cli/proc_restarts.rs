@@ -1,8 +1,8 @@
 //! `ipc proc`: what is run again, and what a command leaves.
 
 use crate::proc::{join, lives, start};
-use crate::proc_ties::state;
-use crate::sandbox::{Sandbox, until};
+use crate::proc_ties::{kill, state};
+use crate::sandbox::{Sandbox, state_of, until};
 
 #[test]
 fn a_command_that_fails_is_run_again_and_one_that_succeeds_is_not() {
@@ -91,4 +91,36 @@ fn what_a_double_fork_leaves_is_killed_when_asked_for() {
     let (one, two) = (daemon(&sb, "one"), daemon(&sb, "two"));
     assert!(!lives(one) && !lives(two));
     sb.ipc(["proc", "rm", "l"]).run().ok();
+}
+
+#[test]
+fn the_end_of_a_run_is_not_that_of_the_next() {
+    let sb = Sandbox::new();
+    let script = "if [ -e again ]; then exec sleep 600; fi; echo > again; \
+        until [ -e go ]; do sleep 0.01; done; exit 3";
+    let (_, supervisor) = start(
+        &sb,
+        "r",
+        &["--restart", "on-failure"],
+        &["sh", "-c", script],
+    );
+    until("the first run", || sb.folder().join("again").exists());
+    let joined = sb.ipc(["proc", "join", "r", "--timeout", "60s"]).start();
+    joined.blocked_in(&[libc::SYS_ppoll]);
+    // It holds the first run, and sees nothing of the second.
+    kill(joined.pid(), libc::SIGSTOP);
+    until("it to be stopped", || state_of(joined.pid()) == Some('T'));
+    std::fs::write(sb.folder().join("go"), "").unwrap();
+    until("the second run", || {
+        let now = state(&sb, "r");
+        now["restarts"] == 1 && now["state"] == "running"
+    });
+    kill(supervisor, libc::SIGKILL);
+    until("the command to end with its supervisor", || {
+        state(&sb, "r")["state"] == "lost"
+    });
+    kill(joined.pid(), libc::SIGCONT);
+    assert_eq!(joined.finish().0.code(), Some(125));
+    assert_eq!(state(&sb, "r")["state"], "lost");
+    sb.ipc(["proc", "rm", "r"]).run().ok();
 }

@@ -74,6 +74,14 @@ fn pid_in(sb: &Sandbox, file: &str) -> i32 {
     text.trim().parse().unwrap()
 }
 
+/// Waits until a process has become what it is to be: while a program is being
+/// loaded its environment is empty.
+fn until_it_sleeps(pid: i32) {
+    until("it to be sleep(1)", || {
+        std::fs::read(format!("/proc/{pid}/cmdline")).unwrap() == b"sleep\x00600\x00"
+    });
+}
+
 /// Starts it, kills its supervisor, and waits until the command is gone too.
 fn lost(sb: &Sandbox, name: &str, script: &str) {
     let (pid, supervisor) = start(sb, name, &[], &["sh", "-c", script]);
@@ -96,7 +104,8 @@ fn what_a_killed_supervisor_has_left_is_known_and_ended() {
     for way in ways {
         lost(&sb, "x", SPREADS);
         let (one, two) = (pid_in(&sb, "one"), pid_in(&sb, "two"));
-        assert!(lives(one) && lives(two));
+        until_it_sleeps(one);
+        until_it_sleeps(two);
         assert_eq!(state(&sb, "x")["leftovers"], true);
         sb.ipc(["proc", "rm", "x"])
             .run()
@@ -114,10 +123,7 @@ fn what_may_be_of_a_killed_supervisor_is_told_and_left_alone() {
     let script = "env -i sleep 600 & echo $! > one; echo up; exec sleep 600";
     lost(&sb, "x", script);
     let one = pid_in(&sb, "one");
-    // By the time that it is looked at, it has become what it is to be.
-    until("it to have no environment", || {
-        std::fs::read(format!("/proc/{one}/cmdline")).unwrap() == b"sleep\x00600\x00"
-    });
+    until_it_sleeps(one);
     let told = format!(
         "/x: its supervisor was killed, and what may be of it is left alone: process {one}\n\
          hint: ipc kill {one}\n"
@@ -126,6 +132,9 @@ fn what_may_be_of_a_killed_supervisor_is_told_and_left_alone() {
         .run()
         .code(8)
         .stderr_has(&told);
+    for way in [&["proc", "rm", "x"][..], &["proc", "rm", "--force", "x"]] {
+        sb.ipc(way).run().code(1).stderr_has(&told);
+    }
     assert!(lives(one));
     kill(one, libc::SIGKILL);
     until("it to end", || !lives(one));
@@ -148,6 +157,9 @@ fn a_command_without_a_supervisor_is_stopped_with_all_below_it() {
         until("the supervisor to be gone", || {
             state(&sb, "u")["state"] == "unsupervised"
         });
+        for one in [pid, pid_in(&sb, "one"), pid_in(&sb, "two")] {
+            until_it_sleeps(one);
+        }
         sb.ipc([
             "proc", "stop", "u", "-s", signal, "--after", "50ms", "--json",
         ])
@@ -173,6 +185,12 @@ fn a_command_without_a_supervisor_is_stopped_with_all_below_it() {
 fn nobody_takes_the_name_of_what_may_run_behind_a_corrupt_record() {
     let sb = Sandbox::new();
     let (pid, supervisor) = start(&sb, "x", &[], &["sleep", "600"]);
+    // Another one of this name, in another scope: nobody means it.
+    let scoped = |words: &[&str]| {
+        let words = [&["--scope", "elsewhere"][..], words].concat();
+        sb.ipc(words).run()
+    };
+    scoped(&["-q", "proc", "start", "x", "--", "sleep", "600"]).ok();
     std::fs::write(record(&sb, "x"), "{}\n").unwrap();
     let again = ["proc", "start", "x", "--if-exists", "replace", "--", "true"];
     let refused = sb.ipc(again).run();
@@ -180,6 +198,8 @@ fn nobody_takes_the_name_of_what_may_run_behind_a_corrupt_record() {
     let target = told.split("hint: ipc kill ").nth(1).unwrap();
     let target = target.split(' ').next().unwrap();
     assert!(target.starts_with(&format!("pid:{supervisor}:")), "{told}");
+    let only = format!("hint: ipc kill {target} stops what may be meant");
+    assert!(told.contains(&only), "{told}");
     assert!(lives(pid));
     sb.ipc(["kill", target]).run().code(0);
     until("both to end", || !lives(pid) && !lives(supervisor));
@@ -187,5 +207,23 @@ fn nobody_takes_the_name_of_what_may_run_behind_a_corrupt_record() {
         "ipc: proc start: /x: its record is corrupt, nobody can tell whether it runs\n\
          hint: ipc proc rm NAME removes the record\n",
     );
+    sb.ipc(["proc", "rm", "x"]).run().ok();
+    scoped(&["-q", "proc", "rm", "--force", "x"]).ok();
+}
+
+#[test]
+fn a_supervisor_that_reads_another_file_is_not_waited_for() {
+    let sb = Sandbox::new();
+    let (pid, supervisor) = start(&sb, "x", &[], &["sleep", "600"]);
+    let (here, there) = (record(&sb, "x"), sb.folder().join("copy"));
+    std::fs::copy(&here, &there).unwrap();
+    std::fs::rename(&there, &here).unwrap();
+    for way in [&["proc", "stop", "x"][..], &["proc", "rm", "-f", "x"]] {
+        let way_out = format!("hint: ipc kill {supervisor} has its supervisor stop it\n");
+        sb.ipc(way).run().code(7).stderr_has(&way_out);
+        assert!(lives(pid) && here.exists());
+    }
+    kill(supervisor, libc::SIGTERM);
+    until("both to end", || !lives(pid) && !lives(supervisor));
     sb.ipc(["proc", "rm", "x"]).run().ok();
 }

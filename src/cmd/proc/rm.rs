@@ -20,7 +20,8 @@ Examples:
       Removes those whose names start so and that have ended.
 
 Exit status:
-  1  it runs, or something that it left, or --match or --all found nothing
+  1  it runs, or something that it left; with --force too when its supervisor was
+     killed and what may be of it was left alone; --match or --all found nothing
   3  there is no such process
   7  --match or --all found none but such whose record is corrupt
   8  some of several could not be removed

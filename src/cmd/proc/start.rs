@@ -45,14 +45,16 @@ See also: ipc-proc-join(1), ipc-proc-stop(1), ipc-wait(1), setsid(1), systemd-ru
 /// Start a process that other shells find by its name
 ///
 /// Returns when the command runs, and prints its pid. If that cannot be printed, all is
-/// killed and removed again, so that nothing runs of which nobody knows. The name stays when the process has
-/// ended, so that its exit code can be had, until ipc proc rm takes it away.
+/// killed and removed again, so that nothing runs of which nobody knows. The name stays
+/// when the process has ended, so that its exit code can be had, until ipc proc rm takes
+/// it away.
 ///
 /// A small process, the supervisor, stands behind the command. It belongs to no terminal,
 /// inherits what the command leaves when it ends, and stays until that has ended too. The
 /// two are tied: when the supervisor is killed, even with SIGKILL, the kernel kills the
-/// command. What the command had started itself is not killed then, but ipc proc stop
-/// ends it; a program that is set-user-ID, or changes its user, is not either. TERM, INT, HUP and QUIT sent to the
+/// command, unless that is set-user-ID or changes its user. What the command had started
+/// itself is not killed then: ipc proc stop ends what of it has kept IPC_PROC_SUPERVISOR
+/// in its environment, or has a parent that has. TERM, INT, HUP and QUIT sent to the
 /// supervisor stop the command as ipc proc stop does.
 ///
 /// The command has a session of its own and reads from /dev/null. It has the environment,

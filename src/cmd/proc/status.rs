@@ -32,8 +32,8 @@ See also: ipc-proc-stat(1), ipc-proc-join(1), ipc-proc-ls(1)";
 /// Say whether a named process runs, or how it ended
 ///
 /// The words are: starting, running, stopping, restarting, ended; lost, when its
-/// supervisor was killed and nobody saw how it ended with it; unsupervised, when it lives on in spite of
-/// that; elsewhere, when it was started in another pid namespace.
+/// supervisor was killed and nobody saw how it ended with it; unsupervised, when it lives
+/// on in spite of that; elsewhere, when it was started in another pid namespace.
 #[derive(Debug, Args)]
 #[command(after_long_help = MORE)]
 pub(crate) struct Status {

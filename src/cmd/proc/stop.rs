@@ -28,6 +28,7 @@ Exit status:
   3  there is no such process
   5  it belongs to another user by now
   6  it was started in another pid namespace, or the request cannot be written
+  7  its record is corrupt, or was replaced by a file that its supervisor does not read
   8  some of several could not be stopped, or what may be of it was left alone
 
 See also: ipc-proc-start(1), ipc-proc-rm(1), ipc-kill(1)";

@@ -390,7 +390,7 @@ fn refused(pid: i32, reason: &str) -> Error {
 }
 
 /// A descriptor for each process of a large tree: as many as may be had.
-fn enough_descriptors() {
+pub(super) fn enough_descriptors() {
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < hard
     {

@@ -81,15 +81,24 @@ impl Account {
 
     /// Whether something that the command left still runs, looked after or not.
     pub(super) fn has_left(&self, state: State) -> Result<bool> {
+        Ok(match self.left(state)? {
+            Left::Nothing => false,
+            Left::LookedAfter => true,
+            Left::Alone(found) => !found.own.is_empty(),
+        })
+    }
+
+    /// What the command left, once it has ended.
+    pub(super) fn left(&self, state: State) -> Result<Left> {
         if self.is_gone || self.require_this_namespace().is_err() {
-            return Ok(false);
+            return Ok(Left::Nothing);
         }
         match state {
-            State::Ended(_) if self.supervisor()?.is_some() => Ok(true),
+            State::Ended(_) if self.supervisor()?.is_some() => Ok(Left::LookedAfter),
             State::Ended(_) | State::Lost { is_alive: false } => {
-                Leftovers::of(self).map(|found| !found.own.is_empty())
+                Leftovers::of(self).map(Left::Alone)
             }
-            _ => Ok(false),
+            _ => Ok(Left::Nothing),
         }
     }
 
@@ -100,6 +109,17 @@ impl Account {
             _ => Ok(None),
         }
     }
+}
+
+/// What a command has left.
+#[derive(Debug)]
+pub(super) enum Left {
+    /// Nothing, or nothing that could be known here.
+    Nothing,
+    /// What its supervisor waits for.
+    LookedAfter,
+    /// What may still run without a supervisor.
+    Alone(Leftovers),
 }
 
 /// What a named process is doing.

@@ -8,18 +8,24 @@
 //! number of a session that has ended may be that of another one by now.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::account::Account;
-use super::record::RecordedProcess;
+use super::record::{Record, RecordedProcess};
 use crate::deadline::monotonic_now;
 use crate::error::{Error, ErrorKind, Result};
-use crate::process::identity::{Process, Row, Table, environment, start_from_ticks};
+use crate::name::{Name, Scope};
+use crate::process::identity::{Process, Row, Table, environment, has_open, start_from_ticks};
+use crate::process::selection::enough_descriptors;
 use crate::process::signal::Signal;
+use crate::process::target::Target;
 
 /// The variable with the name of the process, as its command is told.
 pub(super) const NAME: &str = "IPC_PROC_NAME";
@@ -36,17 +42,22 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A supervisor as the environment of its command has it.
 pub(super) fn word_for(supervisor: &RecordedProcess) -> OsString {
-    let start = supervisor.start.map(|ticks| format!(":{ticks}"));
-    format!("pid:{}{}", supervisor.pid, start.unwrap_or_default()).into()
+    let target = Target::Process {
+        pid: supervisor.pid,
+        start: supervisor.start.and_then(start_from_ticks),
+    };
+    target.to_string().into()
 }
 
 /// What still runs of a process without a supervisor.
 #[derive(Debug, Default)]
 pub(super) struct Leftovers {
     /// The command itself, if it lives, and what came from it.
-    pub(super) own: Vec<Process>,
+    pub(super) own: Vec<Row>,
     /// What may have come from it, and this process and those that it comes from.
     pub(super) spared: BTreeSet<i32>,
+    /// Whether one has no environment, and may get one that tells whose it is.
+    is_in_doubt: bool,
 }
 
 impl Leftovers {
@@ -66,9 +77,13 @@ impl Leftovers {
             is_young && !row.is_kernel_thread() && !row.is_zombie()
         };
         let command = account.command()?.map(|command| command.pid());
+        let mut found = Leftovers::default();
         let mut own = HashSet::new();
         for row in table.rows().iter().filter(may_be) {
-            if Some(row.pid) == command || has(row.pid, &variable) {
+            let environment = environment(row.pid);
+            found.is_in_doubt |= environment.as_ref().is_some_and(Vec::is_empty);
+            let has_it = environment.is_some_and(|all| has(&all, &variable));
+            if Some(row.pid) == command || has_it {
                 own.insert(row.pid);
                 own.extend(table.descendants(row.pid).iter().map(|row| row.pid));
             }
@@ -76,12 +91,11 @@ impl Leftovers {
         let this = std::process::id().cast_signed();
         let ancestors = table.ancestors(this).map(|row| row.pid);
         let protected: HashSet<i32> = ancestors.chain([this]).collect();
-        let mut found = Leftovers::default();
         for row in table.rows().iter().filter(may_be) {
             let is_own = own.contains(&row.pid);
             let is_protected = protected.contains(&row.pid);
             if is_own && !is_protected {
-                found.own.extend(hold(row)?);
+                found.own.push(row.clone());
             } else if (is_own || is_in_session(account, &table, row)) && row.pid != this {
                 found.spared.insert(row.pid);
             }
@@ -95,6 +109,17 @@ impl Leftovers {
     /// # Errors
     /// [`ErrorKind::Denied`] when one may not be signalled; the others are ended.
     pub(super) fn end(account: &Account, signal: Signal, after: Duration) -> Result<BTreeSet<i32>> {
+        let former = getrlimit(Resource::RLIMIT_NOFILE);
+        enough_descriptors();
+        let ended = Leftovers::end_each(account, signal, after);
+        if let Ok((soft, hard)) = former {
+            // What is started next inherits the limit that was given.
+            let _ = setrlimit(Resource::RLIMIT_NOFILE, soft, hard);
+        }
+        ended
+    }
+
+    fn end_each(account: &Account, signal: Signal, after: Duration) -> Result<BTreeSet<i32>> {
         let kill_at = monotonic_now().saturating_add(after);
         let mut held: BTreeMap<i32, Process> = BTreeMap::new();
         let mut refused: BTreeMap<i32, Error> = BTreeMap::new();
@@ -103,11 +128,14 @@ impl Leftovers {
         loop {
             held.retain(|_, process| !process.is_dead());
             let found = Leftovers::of(account)?;
-            for process in found.own {
-                let pid = process.pid();
+            for row in &found.own {
+                let pid = row.pid;
                 if held.contains_key(&pid) || refused.contains_key(&pid) {
                     continue;
                 }
+                let Some(process) = hold(row)? else {
+                    continue;
+                };
                 match ask(&process, signal) {
                     Ok(()) => drop(held.insert(pid, process)),
                     Err(error) => drop(refused.insert(pid, error)),
@@ -121,7 +149,8 @@ impl Leftovers {
             if held.is_empty() {
                 quiet += 1;
                 // What was being started during the first look is in the second.
-                let enough = if found.spared.is_empty() { 2 } else { LOOKS };
+                let is_certain = found.spared.is_empty() && !found.is_in_doubt;
+                let enough = if is_certain { 2 } else { LOOKS };
                 if quiet == enough {
                     let refusal = refused.into_values().next();
                     return refusal.map_or(Ok(found.spared), Err);
@@ -136,53 +165,66 @@ impl Leftovers {
     }
 }
 
-/// The supervisors and processes whose environment has this name, as targets
-/// of `ipc kill`: a supervisor where it lives, else the process itself.
+/// What may run behind a record that tells nothing, as targets of `ipc kill`:
+/// a supervisor that has its file open; where it is dead, the processes whose
+/// environment has this name, scope and runtime folder.
 ///
 /// # Errors
 /// When `/proc` cannot be read.
-pub(super) fn bearing(name: &[u8]) -> Result<BTreeSet<String>> {
-    let name = variable(NAME, name);
-    let prefix = variable(SUPERVISOR, b"");
+pub(super) fn bearing(name: &Name, shown: &[u8], record: &Record) -> Result<BTreeSet<String>> {
+    let file = record.file.metadata().map_err(Error::os)?;
+    let folder = std::env::var_os("IPC_RUNTIME_DIR").unwrap_or_default();
     let mut found = BTreeSet::new();
     for row in Table::read()?.rows() {
         let Some(environment) = environment(row.pid) else {
             continue;
         };
-        let mut words = environment.split(|byte| *byte == 0);
-        if !words.clone().any(|word| word == name) {
+        if !has(&environment, &variable(NAME, shown)) {
             continue;
         }
-        let supervisor = words.find_map(|word| word.strip_prefix(&prefix[..]));
-        let supervisor = supervisor.and_then(|word| std::str::from_utf8(word).ok());
-        let alive = supervisor.filter(|word| is_alive(word));
-        found.insert(alive.map_or_else(|| row.pid.to_string(), str::to_owned));
+        let value = |key| value_of(&environment, key);
+        let supervisor = std::str::from_utf8(value(SUPERVISOR)).unwrap_or_default();
+        if let Some(pid) = alive(supervisor) {
+            if has_open(pid, file.dev(), file.ino()) {
+                found.insert(supervisor.to_owned());
+            }
+            continue;
+        }
+        let scope = Scope::try_from(OsStr::from_bytes(value("IPC_SCOPE"))).unwrap_or_default();
+        let full = scope.qualify(OsStr::from_bytes(shown));
+        if full == name.as_bytes() && value("IPC_RUNTIME_DIR") == folder.as_bytes() {
+            found.insert(row.pid.to_string());
+        }
     }
     Ok(found)
 }
 
-/// Whether the process of such a word lives.
-fn is_alive(word: &str) -> bool {
-    let numbers = word
-        .strip_prefix("pid:")
-        .and_then(|word| word.split_once(':'));
-    let numbers = numbers.and_then(|(pid, start)| Some((pid.parse().ok()?, start.parse().ok()?)));
-    numbers.is_some_and(|(pid, start)| {
-        let recorded = RecordedProcess {
-            pid,
-            start: Some(start),
-            unique: None,
-        };
-        recorded.open().is_ok_and(|process| process.is_some())
-    })
+/// The value of a variable; empty where it is not set.
+fn value_of<'a>(environment: &'a [u8], key: &str) -> &'a [u8] {
+    let prefix = variable(key, b"");
+    let mut words = environment.split(|byte| *byte == 0);
+    words
+        .find_map(|word| word.strip_prefix(&prefix[..]))
+        .unwrap_or_default()
+}
+
+/// The process of such a word, if it lives.
+fn alive(word: &str) -> Option<i32> {
+    let Ok(Target::Process { pid, start }) = word.parse() else {
+        return None;
+    };
+    let process = Process::open(pid).ok()?;
+    process.verify_start(start?).ok()?;
+    (!process.is_dead()).then_some(pid)
 }
 
 fn variable(key: &str, value: &[u8]) -> Vec<u8> {
     [key.as_bytes(), b"=", value].concat()
 }
 
-fn has(pid: i32, variable: &[u8]) -> bool {
-    environment(pid).is_some_and(|all| all.split(|byte| *byte == 0).any(|word| word == variable))
+fn has(environment: &[u8], variable: &[u8]) -> bool {
+    let mut words = environment.split(|byte| *byte == 0);
+    words.any(|word| word == variable)
 }
 
 /// Whether it is in a session of the number that the command had, and that is

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::account::{Account, State};
+use super::account::{Account, Left, State};
 use super::leftovers::{Leftovers, bearing};
 use super::observer::{Observer, Seen};
 use super::record::{Line, Record, Stop, log_path};
@@ -15,7 +16,7 @@ use super::supervisor::LOOK;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::wall_clock;
 use crate::name::Name;
-use crate::process::identity::Process;
+use crate::process::identity::{Descriptor, Process, open_files};
 use crate::process::signal::Signal;
 use crate::sys::wait::Ending;
 
@@ -74,7 +75,8 @@ impl Named {
     /// supervisor was killed this process does it, with what is known to be of it.
     ///
     /// # Errors
-    /// [`ErrorKind::Denied`]; [`ErrorKind::Limit`] in another pid namespace.
+    /// [`ErrorKind::Denied`]; [`ErrorKind::Limit`] in another pid namespace;
+    /// [`ErrorKind::Broken`] when the record is not that of its supervisor.
     pub fn stop(&self, signal: Signal, after: Option<Duration>) -> Result<Stopped> {
         let about = |error: Error| error.or_about(&self.name);
         let after = after.map_or_else(|| self.stop_after(), Ok)?;
@@ -83,26 +85,45 @@ impl Named {
         let mut observer = Observer::of(&self.name)?;
         let supervisor = account.supervisor()?;
         if let Some(supervisor) = &supervisor {
+            self.require_reader(supervisor).map_err(about)?;
             self.request(supervisor, signal, after).map_err(about)?;
             // What the command has left lives as long as this.
             sleep_until_dead(supervisor);
         }
         let account = Account::read(&self.record).map_err(about)?;
-        let mut spared = BTreeSet::new();
-        if !account.is_gone {
+        let left = match account.is_gone {
+            true => Ok(BTreeSet::new()),
             // Its supervisor was killed, in spite of being asked, or before.
-            spared = Leftovers::end(&account, signal, after).map_err(about)?;
-        }
-        // Who looks is who writes it down.
+            false => Leftovers::end(&account, signal, after).map_err(about),
+        };
+        // Who looks is who writes it down, whatever could not be ended.
         let ending = match observer.look() {
             Ok(Seen::Ended(ending)) => Some(ending),
             _ => None,
         };
+        let spared = left?;
         if !account.is_gone && spared.is_empty() {
             // Written so that nobody has to look for it again.
             let _ = self.record.append(&[Line::Gone { at: wall_clock() }]);
         }
         Ok(Stopped { ending, spared })
+    }
+
+    /// Refuses to ask a supervisor through a file that it does not read: it would
+    /// never hear of it.
+    fn require_reader(&self, supervisor: &Process) -> Result<()> {
+        let own = self.record.file.metadata().map_err(Error::os)?;
+        let files = || open_files(supervisor.pid(), |_, _| true);
+        let found = files();
+        let is_own = |file: &Descriptor| (file.device, file.inode) == (own.dev(), own.ino());
+        // None are seen where they are hidden, and some of them while it ends:
+        // whoever has some afterwards had all of them before.
+        if found.is_empty() || found.iter().any(is_own) || files().is_empty() {
+            return Ok(());
+        }
+        let message = "its record is not the file that its supervisor has: it was replaced";
+        let way = format!("ipc kill {} has its supervisor stop it", supervisor.pid());
+        Err(Error::new(ErrorKind::Broken, message).hint(way))
     }
 
     fn request(&self, supervisor: &Process, signal: Signal, after: Duration) -> Result<()> {
@@ -130,35 +151,61 @@ impl Named {
     /// Takes the name away, with the log that is its own.
     ///
     /// # Errors
-    /// [`ErrorKind::WouldBlock`] while it runs; [`ErrorKind::Missing`] when it
+    /// [`ErrorKind::WouldBlock`] while it runs, or something that it left, or
+    /// that may be of it where its supervisor was killed; [`ErrorKind::Missing`] when it
     /// has gone meanwhile.
     pub fn unlink(&self) -> Result<()> {
-        let may = || match self.state() {
-            Ok(State::Elsewhere) => Err(Error::new(
-                ErrorKind::WouldBlock,
-                "was started in another pid namespace, and may still run",
-            )),
-            Ok(state) if state.is_live() || self.has_left()? => {
-                let message = format!("is {}", self.described(state));
-                Err(Error::new(ErrorKind::WouldBlock, message)
-                    .hint("ipc proc stop NAME, or --force"))
-            }
-            // What is no record of a process is of no use to anybody.
-            _ => Ok(()),
-        };
-        let removed = self.record.unlink(may);
+        let removed = self.record.unlink(|| self.require_over());
         match removed.map_err(|error| error.or_about(&self.name))? {
             true => Ok(()),
             false => Err(Error::new(ErrorKind::Missing, "no such process").about(&self.name)),
         }
     }
 
+    /// Refuses while anything of it runs, or may run.
+    fn require_over(&self) -> Result<()> {
+        let (account, state) = match self.look() {
+            // What is no record of a process is of no use to anybody.
+            Err(error) if error.kind() == ErrorKind::Broken => return Ok(()),
+            // It could not be looked at, and may run.
+            looked => looked?,
+        };
+        if state == State::Elsewhere {
+            return Err(Error::new(
+                ErrorKind::WouldBlock,
+                "was started in another pid namespace, and may still run",
+            ));
+        }
+        let has_left = match account.left(state)? {
+            Left::Nothing => false,
+            Left::LookedAfter => true,
+            Left::Alone(found) if found.own.is_empty() => {
+                return refusal(&found.spared).map_or(Ok(()), Err);
+            }
+            Left::Alone(_) => true,
+        };
+        if !state.is_live() && !has_left {
+            return Ok(());
+        }
+        let message = match has_left {
+            true => format!("is {}, and what it left still runs", state.word()),
+            false => format!("is {}", state.word()),
+        };
+        Err(Error::new(ErrorKind::WouldBlock, message).hint("ipc proc stop NAME, or --force"))
+    }
+
     /// Stops it if it runs, and takes the name away.
     ///
     /// # Errors
-    /// As [`Named::stop`] and [`Named::unlink`].
+    /// As [`Named::stop`] and [`Named::unlink`]; [`ErrorKind::WouldBlock`] when
+    /// something was left alone that may be of it.
     pub fn remove(&self) -> Result<()> {
-        if self.state().is_ok_and(State::is_live) || self.has_left().unwrap_or(false) {
+        let is_there = match self.look() {
+            Ok((account, state)) => state.is_live() || account.has_left(state)?,
+            Err(error) if error.kind() == ErrorKind::Broken => false,
+            Err(error) => return Err(error),
+        };
+        if is_there {
             let stopped = self.stop(Signal::TERM, None)?;
             if let Some(error) = stopped.refusal() {
                 return Err(error.about(&self.name));
@@ -178,7 +225,7 @@ impl Named {
             Err(error) if error.kind() == ErrorKind::Broken => error,
             _ => return self.remove(),
         };
-        let running = bearing(shown).unwrap_or_default();
+        let running = bearing(&self.name, shown, &self.record).unwrap_or_default();
         let running: Vec<&str> = running.iter().map(String::as_str).collect();
         let (named, way) = match running.is_empty() {
             true => (String::new(), String::new()),
@@ -191,20 +238,6 @@ impl Named {
         let message = format!("its record is corrupt, nobody can tell whether it runs{named}");
         let hint = format!("{way}ipc proc rm NAME removes the record");
         Err(broken.saying(message).hint(hint))
-    }
-
-    /// Whether something that the command left still runs.
-    fn has_left(&self) -> Result<bool> {
-        let (account, state) = self.look()?;
-        account.has_left(state)
-    }
-
-    fn described(&self, state: State) -> String {
-        let word = state.word();
-        match state.is_live() {
-            true => word.to_owned(),
-            false => format!("{word}, and what it left still runs"),
-        }
     }
 }
 
@@ -221,15 +254,19 @@ pub struct Stopped {
 impl Stopped {
     /// What there is to say of those that were left alone.
     pub fn refusal(&self) -> Option<Error> {
-        let pids: Vec<String> = self.spared.iter().map(i32::to_string).collect();
-        let message = format!(
-            "its supervisor was killed, and what may be of it is left alone: process {}",
-            pids.join(", ")
-        );
-        let hint = format!("ipc kill {}", pids.join(" "));
-        let error = Error::new(ErrorKind::WouldBlock, message).hint(hint);
-        Some(error).filter(|_| !pids.is_empty())
+        refusal(&self.spared)
     }
+}
+
+fn refusal(spared: &BTreeSet<i32>) -> Option<Error> {
+    let pids: Vec<String> = spared.iter().map(i32::to_string).collect();
+    let message = format!(
+        "its supervisor was killed, and what may be of it is left alone: process {}",
+        pids.join(", ")
+    );
+    let hint = format!("ipc kill {}", pids.join(" "));
+    let error = Error::new(ErrorKind::WouldBlock, message).hint(hint);
+    Some(error).filter(|_| !pids.is_empty())
 }
 
 /// The command of a named process, for those who signal or watch it.

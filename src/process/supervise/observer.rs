@@ -73,11 +73,12 @@ impl Observer {
         if let Some(ending) = account.ending() {
             return Ok(Seen::Ended(ending));
         }
+        // Alone or not, it may have been run again since the last look.
+        self.keep_command(&account)?;
         if !is_alone {
             if !self.record.has_name() {
                 return Err(Error::new(ErrorKind::Broken, "was removed while waiting"));
             }
-            self.keep_command(&account)?;
             return Ok(Seen::Going);
         }
         Ok(match self.command.as_ref().map(Process::fate) {
@@ -92,7 +93,8 @@ impl Observer {
     }
 
     /// Writes down an end that a killed supervisor could not, for those who come
-    /// later. Who has the lock meanwhile has seen it too, or will look for it.
+    /// later. Never waits: who has the lock is mostly about to write the same. If
+    /// it is there for something else, whoever looks next and can tell writes it.
     fn write_end(&self, ending: Ending) {
         let Some(_locked) = self.record.try_lock() else {
             return;

@@ -146,15 +146,16 @@ impl Supervisor<'_> {
             self.hear()?;
             self.follow()?;
             self.go_on_stopping()?;
-            self.restart_if_due()?;
+            // What is due to be written comes before the next run.
             self.write(&[]);
+            self.restart_if_due()?;
         }
     }
 
     /// Takes what has ended; says whether all is over.
     fn reap(&mut self) -> Result<bool> {
         let mut end = None;
-        let is_empty = loop {
+        let mut is_empty = loop {
             match self.reaper.next()? {
                 Found::Reaped(pid, ending) => end = end.or(self.end_of_command(pid, ending)),
                 Found::Running => break false,
@@ -163,6 +164,8 @@ impl Supervisor<'_> {
         };
         if let Some((ending, since)) = end {
             self.ended(ending, since, is_empty)?;
+            // All that it left has been killed since, and nothing tells of it.
+            is_empty |= self.world.plan.kill_leftovers;
         }
         Ok(is_empty && self.due.is_none())
     }
@@ -221,7 +224,8 @@ impl Supervisor<'_> {
             return Ok(());
         }
         self.due = None;
-        if self.world.record.require_room().is_err() {
+        let is_full = !self.unwritten.is_empty() || self.world.record.require_room().is_err();
+        if is_full {
             // Nobody could learn of a run that cannot be written down.
             self.write_end(None, children().is_empty());
             return Ok(());
