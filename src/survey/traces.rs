@@ -57,7 +57,8 @@ pub struct Child {
 pub struct Traces {
     /// Locks and slots that become free.
     pub freed: Vec<Freed>,
-    /// Objects that are left without a user; sockets are stale then.
+    /// Objects that are left without a user; the file of a socket is stale then,
+    /// and an abstract name is free.
     pub orphaned: Vec<Orphan>,
     /// Children that are left.
     pub children: Vec<Child>,

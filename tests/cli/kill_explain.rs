@@ -57,10 +57,12 @@ fn what_would_come_of_it_is_explained() {
     let script = format!(
         "import socket, sys, time\nheld = open('{}', 'rb'), open('{}', 'rb')\n\
         s = socket.socket(socket.AF_UNIX)\ns.bind('{}')\ns.listen()\n\
+        a = socket.socket(socket.AF_UNIX)\na.bind('\\0{}')\na.listen()\n\
         print('ready', flush=True)\nsys.stdin.read()",
         sb.shm_file("lonely").display(),
         sb.shm_file("gone").display(),
         socket.display(),
+        sb.full("bound"),
     );
     let program = crate::sandbox::file(&sb, "holder.py", script.as_bytes());
     let mut parent = Shell::new(&sb);
@@ -112,6 +114,7 @@ fn what_would_come_of_it_is_explained() {
             socket.display(),
             holder.pid()
         ),
+        format!("frees sock @{} used by {}", sb.full("bound"), holder.pid()),
         format!(
             "frees removed shm /{} used by {}",
             sb.full("gone"),
