@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 
 /// How numbers are written.
-const PLAIN: &str = "numbers of processes are plain decimal, above 0: 7, not +7, 007 or 0x7";
+pub const PLAIN: &str = "numbers of processes are plain decimal, above 0: 7, not +7, 007 or 0x7";
 
 /// What a word of the command line stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -120,7 +120,7 @@ impl FromStr for Target {
     fn from_str(text: &str) -> Result<Target> {
         let found = match text.split_once(':') {
             None => number(text).map(|pid| Target::Process { pid, start: None }),
-            Some(("pid", rest)) => process(rest),
+            Some(("pid", rest)) => process(rest).map(|(pid, start)| Target::Process { pid, start }),
             Some(("pgid", rest)) => number(rest).map(Target::Group),
             Some(("sid", rest)) => number(rest).map(Target::Session),
             Some(("name", rest)) if !rest.is_empty() => Some(Target::Name(closed(rest)?)),
@@ -140,12 +140,16 @@ fn advice(text: &str) -> &'static str {
     let number = kinds
         .find_map(|kind| text.strip_prefix(kind))
         .unwrap_or(text);
-    let is_number = number.starts_with(|c: char| c.is_ascii_digit() || "+-".contains(c));
     match text {
         "0" => "the own group, which 0 is to kill(1), is pgid:N: ps -o pgid= $$ shows N",
-        _ if is_number => PLAIN,
+        _ if is_meant_as_number(number) => PLAIN,
         _ => "a target is PID, pid:N[:START], pgid:N, sid:N, name:PATTERN or proc:NAME",
     }
+}
+
+/// Whether a word that is refused was to be the number of a process.
+pub fn is_meant_as_number(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit() || "+-".contains(c))
 }
 
 /// The number of a process or a group: plain decimal, above 0, without a sign
@@ -180,8 +184,8 @@ fn closed(pattern: &str) -> Result<String> {
     Ok(pattern.to_owned())
 }
 
-/// `N` or `N:START`.
-fn process(text: &str) -> Option<Target> {
+/// `N` or `N:START`: the number of a process, and when it started.
+pub fn process(text: &str) -> Option<(i32, Option<Duration>)> {
     let (pid, start) = match text.split_once(':') {
         Some((pid, ticks)) => {
             let ticks = is_plain(ticks).then(|| ticks.parse().ok())??;
@@ -189,8 +193,7 @@ fn process(text: &str) -> Option<Target> {
         }
         None => (text, None),
     };
-    let pid = number(pid)?;
-    Some(Target::Process { pid, start })
+    Some((number(pid)?, start))
 }
 
 #[cfg(test)]

@@ -58,7 +58,8 @@ pub struct Child {
 pub struct Traces {
     /// Locks and slots that become free.
     pub freed: Vec<Freed>,
-    /// Objects that are left without a user; sockets are stale then.
+    /// Objects that are left without a user; the file of a socket is stale then,
+    /// and an abstract name is free.
     pub orphaned: Vec<Orphan>,
     /// Children that are left.
     pub children: Vec<Child>,
@@ -134,13 +135,8 @@ fn orphaned(ending: &BTreeSet<i32>, used: &Used) -> Vec<Orphan> {
 /// Whether something is left when the last process that has it ends, and
 /// misses that process.
 fn may_be_orphaned(object: &Holding) -> bool {
-    match object.kind {
-        // Waited for and taken by whoever comes: as good without anybody.
-        "lock" | "event" | "barrier" => false,
-        // An abstract name is gone with its socket.
-        "sock" => !object.label.name.starts_with('@'),
-        _ => true,
-    }
+    // Those are waited for and taken by whoever comes: as good without anybody.
+    !matches!(object.kind, "lock" | "event" | "barrier")
 }
 
 /// Who has what, from one pass over all processes: by kind and identity.

@@ -138,3 +138,18 @@ fn nothing_is_sent_when_what_becomes_of_it_cannot_be_told() {
     sb.sh(&format!("ipc kill -9 {pid} >&-")).run().ok();
     someone.end();
 }
+
+#[test]
+fn the_exit_code_is_that_of_the_verdicts_that_are_shown() {
+    let sb = Sandbox::new();
+    for _ in 0..50 {
+        let someone = someone(&sb);
+        let pid = someone.pid_text();
+        let outcome = sb.ipc(["--json", "kill", "-9", "--wait", "0", &pid]).run();
+        // Whether it has ended by then is up to the kernel.
+        let shown = verdict(&outcome, someone.pid());
+        let has_ended = ["gone", "zombie"].contains(&shown.as_str());
+        outcome.code(if has_ended { 0 } else { 1 });
+        someone.end();
+    }
+}

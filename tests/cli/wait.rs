@@ -225,6 +225,21 @@ fn what_is_missing_or_does_not_come_has_a_code() {
 }
 
 #[test]
+fn numbers_of_processes_are_plain_decimal() {
+    let sb = Sandbox::new();
+    // Process 1 is there, so that any other reading would wait for it.
+    for word in ["+1", "01", "0", "pid:+1", "pid:01", "pid:1:+7", "pid:0x1"] {
+        for other in [&[][..], &["pid:1"]] {
+            sb.ipc([&["wait", "--try", word], other].concat())
+                .run()
+                .code(125)
+                .stderr_has(&format!("'{word}' is nothing to wait for"))
+                .stderr_has("hint: numbers of processes are plain decimal");
+        }
+    }
+}
+
+#[test]
 fn misuse_has_one_code_whatever_it_is_about() {
     let sb = Sandbox::new();
     for words in [

@@ -14,6 +14,9 @@ pub struct More {
     pub exits: Vec<(String, String)>,
     /// What is said of codes before the list, which goes on in it.
     pub exit_intro: String,
+    /// What leads over to those of the list that follow, with the index of the
+    /// first of them.
+    pub exit_leads: Vec<(usize, String)>,
     /// What is said of codes behind the list.
     pub exit_notes: String,
     /// Commands of other tools, and what is typed instead.
@@ -71,6 +74,9 @@ impl More {
                     .exits
                     .push((code.to_owned(), meaning.trim_start().to_owned())),
                 None if self.exits.is_empty() => join(&mut self.exit_intro, text),
+                None if text.ends_with(':') => {
+                    self.exit_leads.push((self.exits.len(), text.to_owned()));
+                }
                 None => join(&mut self.exit_notes, text),
             },
             _ if section.starts_with("Coming from ") => {
@@ -94,12 +100,17 @@ fn join(text: &mut String, more: &str) {
 fn a_long_help_comes_apart() {
     let more = More::parse(
         "Examples:\n  ipc a\n      Does it\n      well.\n  ipc b\n\nExit status:\n  That of b, and\n  1  no,\n     \
-         or never\n  Or more.\n\n\
+         or never\n  For two:\n  3  gone\n  Or more.\n\n\
          Coming from b:\n  b -x   --ex\n\nSee also: b(1), c(3)",
     );
     assert_eq!(more.examples.len(), 2);
     assert_eq!(more.examples[0].meaning, "Does it well.");
-    assert_eq!(more.exits, [("1".to_owned(), "no, or never".to_owned())]);
+    let exits = [("1", "no, or never"), ("3", "gone")];
+    assert_eq!(
+        more.exits,
+        exits.map(|(code, meaning)| (code.to_owned(), meaning.to_owned()))
+    );
+    assert_eq!(more.exit_leads, [(1, "For two:".to_owned())]);
     assert_eq!(more.exit_intro, "That of b, and");
     assert_eq!(more.coming, [("b -x".to_owned(), "--ex".to_owned())]);
     assert_eq!(more.exit_notes, "Or more.");

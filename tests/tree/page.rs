@@ -268,7 +268,11 @@ fn exit_status(page: &mut Roff, spot: &Spot, more: &More) {
         };
         page.prose(&format!("{}{end}", more.exit_intro), &["CMD".to_owned()]);
     }
-    for (code, meaning) in &more.exits {
+    for (index, (code, meaning)) in more.exits.iter().enumerate() {
+        for (_, lead) in more.exit_leads.iter().filter(|(at, _)| *at == index) {
+            page.request("PP");
+            page.prose(lead, &["CMD".to_owned()]);
+        }
         page.entry(&bold(code));
         page.prose(&sentence(meaning), &[]);
     }

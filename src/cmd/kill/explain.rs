@@ -52,6 +52,8 @@ impl Traces {
         for object in &self.left.orphaned {
             let what = match object.kind {
                 _ if object.removed => "frees removed",
+                // No file is left of it: the name goes with its last user.
+                "sock" if object.label.name.starts_with('@') => "frees",
                 "sock" => "leaves stale",
                 _ => "orphans",
             };

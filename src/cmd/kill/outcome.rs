@@ -33,7 +33,9 @@ pub(super) struct Outcome {
     pub(super) is_dry: bool,
     pub(super) aims: Vec<Aim>,
     pub(super) failed: Vec<(Target, String, Exit)>,
-    pub(super) has_waited: bool,
+    /// What became of each, once it was waited for: looked at but once, so that
+    /// the exit code and what is printed cannot differ.
+    verdicts: Option<HashMap<Identity, Verdict>>,
     /// Which target sees to which process.
     owners: HashMap<Identity, usize>,
     /// The target that had its turn last.
@@ -78,7 +80,7 @@ impl Outcome {
             is_dry: false,
             aims: Vec::new(),
             failed: Vec::new(),
-            has_waited: false,
+            verdicts: None,
             owners: HashMap::new(),
             last: 0,
         }
@@ -147,18 +149,27 @@ impl Outcome {
 
     /// Takes the verdicts into the exit code.
     pub(super) fn judge(&mut self, late: Option<&Error>) {
-        self.has_waited = true;
+        let verdicts: HashMap<Identity, Verdict> = self
+            .members()
+            .map(|member| (member.identity(), Verdict::of(member)))
+            .collect();
         let there = match late.map(Error::kind) {
             Some(ErrorKind::WouldBlock) => Exit::No,
             _ => Exit::TimedOut,
         };
         for aim in &mut self.aims {
-            aim.take(|member| match Verdict::of(member) {
-                verdict if verdict.is_end() => Exit::Done,
-                Verdict::Denied => Exit::Denied,
+            aim.take(|member| match verdicts.get(&member.identity()) {
+                Some(verdict) if verdict.is_end() => Exit::Done,
+                Some(Verdict::Denied) => Exit::Denied,
                 _ => there,
             });
         }
+        self.verdicts = Some(verdicts);
+    }
+
+    /// What became of a process, if that was waited for.
+    pub(super) fn verdict(&self, member: &Member) -> Option<Verdict> {
+        self.verdicts.as_ref()?.get(&member.identity()).copied()
     }
 
     /// Finds what trees may have left, each process once.

@@ -93,14 +93,11 @@ impl Outcome {
         if context.out.is_json() {
             return context.out.json(&self.document(None));
         }
-        if !self.has_waited {
-            return Ok(());
-        }
         for member in self.members() {
-            let verdict = Verdict::of(member).sentence();
-            context
-                .out
-                .line(format_args!("{} {verdict}", member.row.pid))?;
+            if let Some(verdict) = self.verdict(member) {
+                let (pid, verdict) = (member.row.pid, verdict.sentence());
+                context.out.line(format_args!("{pid} {verdict}"))?;
+            }
         }
         Ok(())
     }
@@ -150,7 +147,7 @@ impl Outcome {
             "start": ticks_of(member.row.start),
             "sent": sent,
             "error": ended.or_else(|| member.refusal.as_ref().map(ToString::to_string)),
-            "verdict": self.has_waited.then(|| Verdict::of(member).word()),
+            "verdict": self.verdict(member).map(Verdict::word),
         });
         with_entries(document, &CommandLine::of_row(&member.row))
     }

@@ -11,7 +11,8 @@ use crate::cmd::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::name::Name;
-use crate::process::identity::{Process, start_from_ticks};
+use crate::process::identity::Process;
+use crate::process::target;
 use crate::shared::comparison::Comparison;
 use crate::survey::conditions::Condition;
 use crate::survey::scan;
@@ -135,21 +136,20 @@ pub(super) fn is_process(word: &OsString) -> bool {
 
 /// `N` or `N:START`.
 fn process(text: &[u8]) -> Option<What> {
-    let text = std::str::from_utf8(text).ok()?;
-    let (pid, start) = match text.split_once(':') {
-        Some((pid, ticks)) => (pid, Some(start_from_ticks(ticks.parse().ok()?)?)),
-        None => (text, None),
-    };
-    let pid = pid.parse().ok().filter(|pid| *pid > 0)?;
+    let (pid, start) = target::process(std::str::from_utf8(text).ok()?)?;
     Some(What::Process { pid, start })
 }
 
 fn refused(word: &OsStr) -> Error {
-    let word = escaped(word.as_bytes());
-    Error::new(ErrorKind::Usage, format!("'{word}' is nothing to wait for")).hint(
-        "a target is PID, pid:N[:START], proc:NAME, event:NAME, mq:NAME, sem:NAME, lock:NAME \
-         or value:NAME>=5",
-    )
+    let word = escaped(word.as_bytes()).to_string();
+    let hint = match target::is_meant_as_number(word.strip_prefix("pid:").unwrap_or(&word)) {
+        true => target::PLAIN,
+        false => {
+            "a target is PID, pid:N[:START], proc:NAME, event:NAME, mq:NAME, sem:NAME, \
+             lock:NAME or value:NAME>=5"
+        }
+    };
+    Error::new(ErrorKind::Usage, format!("'{word}' is nothing to wait for")).hint(hint)
 }
 
 fn lacks_comparison(word: &OsStr) -> Error {
