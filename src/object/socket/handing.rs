@@ -110,6 +110,9 @@ pub fn receive_packet(connection: &Connection, wait: &mut Wait) -> Result<(Vec<u
                 let error = Error::os(Errno::EMFILE).saying(message);
                 return Err(error.hint("ulimit -n shows the limit; the sender has them all still"));
             }
+            Ok(received) if received.length == 0 && connection.is_reset.get() => {
+                return Err(gone(Errno::ECONNRESET));
+            }
             Ok(received) => {
                 buffer.truncate(received.length);
                 return Ok((buffer, received.descriptors));
