@@ -53,6 +53,8 @@ pub struct Connection {
     has_peer: bool,
     /// Whether the other side is known to talk with this one.
     pub(super) is_welcome: Cell<bool>,
+    /// The other side left something unread: said when all it sent is taken.
+    pub(super) is_reset: Cell<bool>,
 }
 
 impl Connection {
@@ -69,6 +71,7 @@ impl Connection {
             answers: None,
             has_peer: true,
             is_welcome: Cell::new(true),
+            is_reset: Cell::new(false),
         }
     }
 
@@ -211,12 +214,14 @@ impl Connection {
             let length = match recv(self.socket.as_raw_fd(), &mut [], flags) {
                 Ok(length) => length,
                 Err(Errno::EAGAIN | Errno::EINTR) => return Ok(Incoming::Nothing),
+                Err(errno) if self.comes_before_messages(errno) => continue,
                 Err(errno) => return Err(gone(errno)),
             };
             bytes.resize(start + length, 0);
             let received = match receive(self.socket.as_fd(), &mut bytes[start..]) {
                 Ok(received) => received,
                 Err(Errno::EAGAIN | Errno::EINTR) => return Ok(Incoming::Nothing),
+                Err(errno) if self.comes_before_messages(errno) => continue,
                 Err(errno) => return Err(gone(errno)),
             };
             bytes.truncate(start + received.length);
@@ -234,10 +239,21 @@ impl Connection {
                     });
                 }
                 // The sender comes with a message, and not with the end.
-                (_, None) if received.length == 0 => return Ok(Incoming::End),
+                (_, None) if received.length == 0 => {
+                    return match self.is_reset.get() {
+                        true => Err(gone(Errno::ECONNRESET)),
+                        false => Ok(Incoming::End),
+                    };
+                }
                 _ => return Ok(Incoming::Bytes),
             }
         }
+    }
+
+    /// Whether that is a reset which the kernel tells of before the messages
+    /// that lie there: on a stream it does after the bytes. It is told once.
+    pub(super) fn comes_before_messages(&self, errno: Errno) -> bool {
+        self.kind == Type::Seqpacket && errno == Errno::ECONNRESET && !self.is_reset.replace(true)
     }
 
     /// Looks at the sender of the datagram that lies there, and answers to it

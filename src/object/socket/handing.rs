@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use nix::poll::PollFlags;
 
 use super::Connection;
+use super::connection::gone;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::escaped;
 use crate::sys::ancillary::{MOST, receive, send};
@@ -109,6 +110,9 @@ pub fn receive_packet(connection: &Connection, wait: &mut Wait) -> Result<(Vec<u
                 let error = Error::os(Errno::EMFILE).saying(message);
                 return Err(error.hint("ulimit -n shows the limit; the sender has them all still"));
             }
+            Ok(received) if received.length == 0 && connection.is_reset.get() => {
+                return Err(gone(Errno::ECONNRESET));
+            }
             Ok(received) => {
                 buffer.truncate(received.length);
                 return Ok((buffer, received.descriptors));
@@ -117,10 +121,7 @@ pub fn receive_packet(connection: &Connection, wait: &mut Wait) -> Result<(Vec<u
             Err(Errno::EAGAIN) => {
                 connection.wait_for(PollFlags::POLLIN, wait)?;
             }
-            Err(errno @ Errno::ECONNRESET) => {
-                let error = Error::os(errno).meaning(ErrorKind::Broken);
-                return Err(error.saying("the other side is gone before it read everything"));
-            }
+            Err(errno @ Errno::ECONNRESET) => return Err(gone(errno)),
             Err(errno) => return Err(Error::os(errno)),
         }
     }
@@ -140,7 +141,8 @@ pub fn lines<'a>(labels: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
 /// kernel takes.
 ///
 /// # Errors
-/// As [`send_packet`].
+/// As [`send_packet`]; [`ErrorKind::Limit`] with what a receiver said that did
+/// not take all of them.
 pub fn hand_over(
     connection: &Connection,
     items: &[(String, BorrowedFd<'_>)],
@@ -149,10 +151,29 @@ pub fn hand_over(
     for batch in items.chunks(MOST) {
         let bytes = lines(batch.iter().map(|(label, _)| label.as_str()));
         let fds: Vec<BorrowedFd<'_>> = batch.iter().map(|(_, fd)| *fd).collect();
-        send_packet(connection, &bytes, &fds, wait)?;
+        send_packet(connection, &bytes, &fds, wait).map_err(|error| match error.kind() {
+            // It may have said why before it went.
+            ErrorKind::Broken => refusal(&said_before(connection)).unwrap_or(error),
+            _ => error,
+        })?;
     }
     connection.shut_down_writing();
     Ok(())
+}
+
+/// What a receiver that is gone has said and nobody has read yet.
+fn said_before(connection: &Connection) -> Vec<u8> {
+    let (mut said, mut buffer) = (Vec::new(), vec![0; BYTES]);
+    while said.len() <= BYTES {
+        match receive(connection.as_fd(), &mut buffer) {
+            Ok(received) if received.length > 0 => {
+                said.extend_from_slice(&buffer[..received.length]);
+            }
+            Err(Errno::EINTR) => {}
+            _ => break,
+        }
+    }
+    said
 }
 
 /// What a giver is told about the descriptors that it gave.
@@ -283,7 +304,11 @@ pub fn labelled(text: &[u8], descriptors: Vec<OwnedFd>) -> Vec<Handed> {
 pub fn confirmed(connection: &Connection, wait: &mut Wait) -> Result<()> {
     let mut said = Vec::new();
     loop {
-        let (bytes, _) = receive_packet(connection, wait)?;
+        let (bytes, _) = receive_packet(connection, wait).map_err(|error| match error.kind() {
+            // One that says no leaves unread what came after that.
+            ErrorKind::Broken => refusal(&said).unwrap_or(error),
+            _ => error,
+        })?;
         if bytes.is_empty() || said.len() > BYTES {
             break;
         }
@@ -292,23 +317,31 @@ pub fn confirmed(connection: &Connection, wait: &mut Wait) -> Result<()> {
     judged(&said)
 }
 
+/// Why a receiver does not take them, if its last line says no.
+fn refusal(said: &[u8]) -> Option<Error> {
+    let said = String::from_utf8_lossy(said);
+    let why = said.lines().last()?.strip_prefix("no: ")?;
+    let message = format!(
+        "the receiver could not take them: {}",
+        escaped(why.as_bytes())
+    );
+    Some(Error::new(ErrorKind::Limit, message))
+}
+
 /// What the last line of a receiver means.
 fn judged(said: &[u8]) -> Result<()> {
+    if let Some(refusal) = refusal(said) {
+        return Err(refusal);
+    }
     let said = String::from_utf8_lossy(said);
     let unconfirmed = |message: String| {
         let error = Error::new(ErrorKind::Broken, message);
         Err(error.hint("--no-confirm does not wait for the ok of an ipc sock recv-fd"))
     };
-    let last = said.lines().last().unwrap_or_default();
-    match (last, last.strip_prefix("no: ")) {
-        ("ok", _) => Ok(()),
-        (_, Some(why)) => {
-            let why = escaped(why.as_bytes());
-            let message = format!("the receiver could not take them: {why}");
-            Err(Error::new(ErrorKind::Limit, message))
-        }
-        ("", None) => unconfirmed("the receiver closed without a word that it has them".to_owned()),
-        (other, None) => {
+    match said.lines().last().unwrap_or_default() {
+        "ok" => Ok(()),
+        "" => unconfirmed("the receiver closed without a word that it has them".to_owned()),
+        other => {
             let other: String = other.chars().take(80).collect();
             let other = escaped(other.as_bytes());
             unconfirmed(format!("the receiver does not say ok but '{other}'"))

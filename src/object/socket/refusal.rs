@@ -89,7 +89,11 @@ impl Connection {
         match recv(self.as_fd().as_raw_fd(), &mut [0], flags) {
             Err(Errno::EAGAIN | Errno::EINTR) => return Ok(false),
             Ok(length) if length > 0 => {}
-            Err(errno) => return Err(self.turned_away().unwrap_or_else(|| gone(errno))),
+            Err(errno) => match self.turned_away() {
+                Some(refusal) => return Err(refusal),
+                None if self.comes_before_messages(errno) => {}
+                None => return Err(gone(errno)),
+            },
             Ok(_) => {
                 if let Some(refusal) = self.turned_away() {
                     return Err(refusal);

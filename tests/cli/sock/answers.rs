@@ -1,7 +1,7 @@
 //! A request and its answer, and whether what was sent was read.
 
 use super::{echoing, noise};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Running, Sandbox, has};
 
 #[test]
 fn a_call_gets_one_answer() {
@@ -123,6 +123,57 @@ fn an_answer_without_its_end_is_not_a_whole_one() {
     .run()
     .code(7)
     .stdout("");
+}
+
+/// Answers once and closes, while the request lies unread in front of it.
+fn answers_unasked(sb: &Sandbox, kind: &str, answer: &str) -> Running {
+    let script = "import select, socket, sys
+s = socket.socket(socket.AF_UNIX, getattr(socket, 'SOCK_' + sys.argv[1].upper()))
+s.bind(sys.argv[2])
+s.listen()
+c, _ = s.accept()
+select.select([c], [], [], 30)
+c.send(sys.argv[3].encode())
+c.close()";
+    sb.program("python3", ["-c", script, kind, "theirs", answer])
+        .start()
+}
+
+#[test]
+fn an_answer_that_came_before_the_request_was_read_is_printed() {
+    if !has("python3") {
+        return;
+    }
+    let sb = Sandbox::new();
+    for (form, code, answer) in [
+        (&["--type", "stream"][..], 0, "whole"),
+        (&["--type", "stream", "--lines"], 7, "a part"),
+        (&["--type", "seqpacket"], 0, "whole"),
+    ] {
+        let server = answers_unasked(&sb, form[1], answer);
+        let call = ["sock", "call", "./theirs", "--wait", "-t", "30s"];
+        let got = sb.ipc(call.iter().chain(form).chain(&["x"])).run();
+        got.code(code).stdout(answer);
+        assert_eq!(server.finish().0.code(), Some(0));
+        std::fs::remove_file(sb.folder().join("theirs")).unwrap();
+    }
+}
+
+#[test]
+fn a_message_is_taken_from_a_sender_that_left_something_unread() {
+    if !has("python3") {
+        return;
+    }
+    let sb = Sandbox::new();
+    let server = answers_unasked(&sb, "seqpacket", "whole");
+    let connect = ["sock", "connect", "./theirs", "--type", "seqpacket"];
+    sb.ipc(connect.iter().chain(&["--wait", "-t", "30s"]))
+        .stdin("x")
+        .run()
+        .code(7)
+        .stdout("whole")
+        .stderr_has("gone before it read everything");
+    assert_eq!(server.finish().0.code(), Some(0));
 }
 
 #[test]

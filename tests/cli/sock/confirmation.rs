@@ -28,6 +28,29 @@ fn a_full_table_is_said_to_both_sides_and_none_is_leaked() {
 }
 
 #[test]
+fn the_sender_hears_of_a_full_table_whatever_it_has_still_to_send() {
+    let sb = Sandbox::new();
+    // One message takes 253: the receiver says no with the others unread, or
+    // not even sent.
+    for count in [254, 450] {
+        let receiver = sb
+            .sh("ulimit -n 40; exec ipc sock recv-fd x -t 30s")
+            .start();
+        let script = format!(
+            "ulimit -n 1024; i=10; words=; while [ $i -lt {} ]; do
+                eval \"exec $i< /dev/null\"; words=\"$words $i\"; i=$((i+1)); done
+            exec ipc sock send-fd x $words --wait -t 30s",
+            count + 10
+        );
+        sb.program("bash", ["-c", &script])
+            .run()
+            .code(6)
+            .stderr_has("the receiver could not take them: the table of descriptors");
+        assert_eq!(receiver.finish().0.code(), Some(6));
+    }
+}
+
+#[test]
 fn a_command_that_is_not_there_has_the_code_of_a_shell_before_anybody_is_let_in() {
     let sb = Sandbox::new();
     file(&sb, "plain", b"no program");

@@ -193,6 +193,8 @@ impl<'a> Sink<'a> {
             self.raw.clear();
         }
         let came = connection.try_receive(&mut self.raw).inspect_err(|_| {
+            // What came before goes out, as at any other end.
+            self.render_all(true);
             self.ended = true;
         })?;
         match came {
