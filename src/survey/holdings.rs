@@ -12,7 +12,7 @@ use crate::backing;
 use crate::facts::Label;
 use crate::name::{Name, Scope};
 use crate::object::shm::is_of_another_kind;
-use crate::process::identity::{Use, UsedFile, files_of};
+use crate::process::identity::{Use, UsedFile, files_of, shares_files};
 use crate::runtime;
 use crate::shared::array::{ArrayInfo, Family};
 use crate::shared::page::PageKind;
@@ -169,13 +169,6 @@ fn open(kind: &'static str, label: Label, file: &UsedFile) -> Holding {
         removed: file.removed,
         identity: (file.device, file.inode),
     }
-}
-
-/// Whether a path leads a process to the same file as this one: both are in
-/// one mount namespace.
-fn shares_files(pid: i32) -> bool {
-    let namespace = |whose: &str| std::fs::read_link(format!("/proc/{whose}/ns/mnt")).ok();
-    namespace(&pid.to_string()).is_some_and(|theirs| Some(theirs) == namespace("self"))
 }
 
 /// Those have numbers, and no scope.

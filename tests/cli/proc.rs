@@ -84,7 +84,7 @@ fn one_shell_starts_and_others_join() {
     sb.ipc(["proc", "status", "job"])
         .run()
         .code(3)
-        .stderr("ipc: proc status: /job: no such process\n");
+        .stderr("ipc: proc status: /job: no such process\nhint: ipc proc ls shows what there is\n");
     assert_eq!(left(&sb), Vec::<String>::new());
 }
 

@@ -24,7 +24,7 @@ fn a_damaged_record_is_shown_and_can_be_removed() {
         sb.ipc(["proc", "join", "x"])
             .run()
             .code(125)
-            .stderr_has("is no record of a process");
+            .stderr_has("is no record of a process\nhint: ipc proc rm NAME removes it");
         sb.ipc(["proc", "status", "x"])
             .run()
             .code(7)

@@ -171,7 +171,9 @@ fn tell(context: &mut Context, target: &Target, happened: &Happened) -> Result<(
     let text = match happened {
         Happened::Ended(ending) => in_words(*ending),
         Happened::Set => "is set".to_owned(),
+        Happened::Messages(1) => "has 1 message".to_owned(),
         Happened::Messages(count) => format!("has {count} messages"),
+        Happened::Units(1) => "has 1 unit".to_owned(),
         Happened::Units(count) => format!("has {count} units"),
         Happened::Free => "is free".to_owned(),
         Happened::Value(value) => format!("is {}", value.shown()),

@@ -69,7 +69,7 @@ fn join(socket: &OwnedFd, target: &UnixAddr, wait: &mut Wait) -> Result<()> {
                 return Err(Error::os(errno)
                     .saying("the socket there is of another type")
                     .meaning(ErrorKind::Exists)
-                    .hint("--type stream, seqpacket or dgram; ipc sock stat NAME shows which"));
+                    .hint("ipc sock stat NAME shows of which"));
             }
             Err(errno) => return Err(Error::os(errno)),
         }

@@ -72,6 +72,13 @@ pub fn files_of(pid: i32) -> Option<Files> {
     Some(found)
 }
 
+/// Whether a path leads a process to the same file as this one: both are in
+/// one mount namespace.
+pub fn shares_files(pid: i32) -> bool {
+    let namespace = |whose: &str| std::fs::read_link(format!("/proc/{whose}/ns/mnt")).ok();
+    namespace(&pid.to_string()).is_some_and(|theirs| Some(theirs) == namespace("self"))
+}
+
 impl Files {
     fn add_descriptor(&mut self, path: &Path, target: OsString) {
         let target = target.into_vec();

@@ -36,7 +36,7 @@ pub use condition::{Call, Confinement, calls_of_threads, cgroup_of, target_of, w
 pub use descriptors::{Descriptor, has_open, open_files, transferred};
 pub use dispositions::Dispositions;
 pub use ending::Fate;
-pub use files::{Files, Use, UsedFile, files_of};
+pub use files::{Files, Use, UsedFile, files_of, shares_files};
 pub use lineage::{
     Lineage, ancestors, children, environment, is_launcher, is_shell_of_one_command, is_taken,
     last_number, lineage, prints_elsewhere,

@@ -20,8 +20,10 @@ pub(super) struct Account {
 
 impl Account {
     pub(super) fn read(record: &Record) -> Result<Account> {
-        Account::of(record.lines()?)
-            .ok_or_else(|| Error::new(ErrorKind::Broken, "is no record of a process"))
+        Account::of(record.lines()?).ok_or_else(|| {
+            let error = Error::new(ErrorKind::Broken, "is no record of a process");
+            error.hint("ipc proc rm NAME removes it")
+        })
     }
 
     fn of(lines: Vec<Line>) -> Option<Account> {

@@ -171,11 +171,10 @@ impl Record {
 
     /// Opens that of a name.
     pub(super) fn open(name: &Name) -> Result<Record> {
-        let missing = || Error::new(ErrorKind::Missing, "no such process").about(name);
-        let folder = runtime::existing()?.ok_or_else(missing)?;
+        let folder = runtime::existing()?.ok_or_else(|| missing(name))?;
         let path = path_of(&folder, name);
         let file = backing::open(&path, Access::Write).map_err(|error| match error.kind() {
-            ErrorKind::Missing => missing(),
+            ErrorKind::Missing => missing(name),
             _ => error.about(name),
         })?;
         fcntl(&file, FcntlArg::F_SETFL(OFlag::O_APPEND)).map_err(Error::os)?;
@@ -333,13 +332,17 @@ pub(super) fn log_path(started: &Started) -> PathBuf {
     }
 }
 
+fn missing(name: &Name) -> Error {
+    let error = Error::new(ErrorKind::Missing, "no such process").about(name);
+    error.hint("ipc proc ls shows what there is")
+}
+
 /// Owner, mode and time of what lies where the record of a name would be.
 ///
 /// # Errors
 /// [`ErrorKind::Missing`], [`ErrorKind::Denied`].
 pub(super) fn facts(name: &Name) -> Result<Facts> {
-    let missing = || Error::new(ErrorKind::Missing, "no such process").about(name);
-    let folder = runtime::existing()?.ok_or_else(missing)?;
+    let folder = runtime::existing()?.ok_or_else(|| missing(name))?;
     let found = std::fs::symlink_metadata(path_of(&folder, name));
     let found = found.map_err(|refusal| Error::os(refusal).about(name))?;
     Ok(Facts::from(&found))

@@ -116,7 +116,7 @@ fn the_wrong_type_is_4_and_names_the_option() {
         sb.ipc(["sock", "connect", "s", "--type", kind])
             .run()
             .code(4)
-            .stderr_has("of another type (EPROTOTYPE)");
+            .stderr_has("of another type (EPROTOTYPE)\nhint: ipc sock stat NAME shows of which");
     }
 }
 
