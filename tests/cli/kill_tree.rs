@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ChildStdin;
 
 use crate::sandbox::{Outcome, Running, Sandbox, compiled_text};
+use crate::shell::rounds;
 
 const RUNNER: &str = r#"
 #define _GNU_SOURCE
@@ -205,11 +206,11 @@ fn a_chain_that_leaves_its_parents_is_caught_or_named_50_times() {
 }
 
 #[test]
-fn a_hundred_deep_and_a_thousand_wide_end_to_the_last_process_50_times() {
+fn a_hundred_deep_and_a_thousand_wide_end_to_the_last_process_many_times() {
     let sb = Sandbox::new();
     let program = runner(&sb);
-    for (how, count) in [("d", 100), ("w", 1000)] {
-        for signal in ["-9", "-TERM"].into_iter().cycle().take(50) {
+    for (how, count, rounds) in [("d", 100, 50), ("w", 1000, rounds(10, 50))] {
+        for signal in ["-9", "-TERM"].into_iter().cycle().take(rounds) {
             let tree = tree(&sb, &program, &[how, &count.to_string()]);
             let outcome = sb
                 .ipc([
