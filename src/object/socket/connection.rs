@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -229,7 +230,7 @@ impl Connection {
                 (Type::Datagram, Some(sender)) if self.allowed.check(sender).is_err() => {}
                 (Type::Datagram, sender) => {
                     if let (Some(sender), None, true) = (sender, &self.process, self.has_peer) {
-                        self.process = pidfd::open(sender.pid).ok();
+                        self.process = watched(sender.pid);
                     }
                     let is_end = received.length == 0;
                     return Ok(if is_end {
@@ -272,7 +273,7 @@ impl Connection {
             let _ = receive(self.socket.as_fd(), &mut byte);
             return Err(error);
         }
-        self.process = sender.and_then(|sender| pidfd::open(sender.pid).ok());
+        self.process = sender.and_then(|sender| watched(sender.pid));
         self.has_peer = true;
         let mut parts = [std::io::IoSliceMut::new(&mut byte)];
         let raw = self.socket.as_raw_fd();
@@ -350,6 +351,17 @@ impl Connection {
 impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+/// A descriptor that is readable once a process has ended; nothing where that
+/// cannot be known.
+fn watched(pid: i32) -> Option<OwnedFd> {
+    match pidfd::open(pid) {
+        // It has ended before its message was taken: readable from the start,
+        // as the end of a connection is.
+        Err(Errno::ESRCH) => UnixStream::pair().ok().map(|(end, _)| end.into()),
+        held => held.ok(),
     }
 }
 

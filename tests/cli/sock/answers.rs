@@ -1,7 +1,7 @@
 //! A request and its answer, and whether what was sent was read.
 
-use super::{echoing, noise};
-use crate::sandbox::{Running, Sandbox, has};
+use super::{echoing, file_of, noise};
+use crate::sandbox::{Running, Sandbox, has, until};
 
 #[test]
 fn a_call_gets_one_answer() {
@@ -195,6 +195,22 @@ fn a_message_without_its_end_is_not_counted() {
             (Some(code), shown, "")
         );
     }
+}
+
+#[test]
+fn a_sender_that_is_gone_before_its_datagram_is_taken_is_an_end() {
+    let sb = Sandbox::new();
+    let taker = sb
+        .ipc(["sock", "recv", "s", "--type", "dgram", "-t", "30s"])
+        .start();
+    until("the socket", || file_of(&sb, "s").exists());
+    taker.stop();
+    sb.ipc(["sock", "send", "s", "--type", "dgram", "b"])
+        .run()
+        .ok();
+    taker.signal(libc::SIGCONT);
+    let (status, stdout, _) = taker.finish();
+    assert_eq!((status.code(), stdout.as_str()), (Some(0), "b"));
 }
 
 #[test]
